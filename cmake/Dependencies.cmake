@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: The Consilium authors
+# SPDX-License-Identifier: Apache-2.0
+# Everything from outside: Debian 12 packages (packaging/debian-packages.txt) and the LibTorch wheel.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+find_package(zstd REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(DCMTK CONFIG REQUIRED)
+find_package(Qt6 REQUIRED COMPONENTS Core Gui Widgets Test)
+
+set(ITK_NO_IO_FACTORY_REGISTER_MANAGER ON)
+find_package(ITK 5.2 REQUIRED COMPONENTS ITKCommon ITKImageGrid ITKConnectedComponents ITKThresholding ITKDistanceMap
+             ITKSmoothing ITKIONIFTI)
+add_library(consilium_itk INTERFACE)
+target_include_directories(consilium_itk SYSTEM INTERFACE ${ITK_INCLUDE_DIRS})
+target_link_libraries(consilium_itk INTERFACE ${ITK_LIBRARIES})
+
+if(CONSILIUM_TORCH)
+  include(TorchWheel)
+endif()
+include(CudaToolkit)

@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/data/geometry.h"
+#include "core/data/label_map.h"
+
+namespace consilium {
+
+// One connected tumour (26-neighbourhood).
+struct Lesion {
+  int number = 0;  // 1 is the largest
+  double volume_ml = 0;
+  double suv_max = 0;
+  double suv_mean = 0;
+  double probability = 0;  // mean probability of tumour inside; 1 for a contour drawn by a person
+  Vec3 centroid_mm;        // LPS
+};
+
+struct LesionList {
+  LabelMap labels;              // voxel value = lesion number (at most 255; smaller ones are dropped)
+  std::vector<Lesion> lesions;  // by number
+};
+
+}  // namespace consilium

@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace consilium {
+
+// Dice of many cases, mergeable without rounding trouble: mean = sum / cases. Never a list of cases: that stays home.
+struct DiceSummary {
+  double sum = 0;
+  std::int64_t cases = 0;
+  double Mean() const { return cases > 0 ? sum / static_cast<double>(cases) : 0.0; }
+  friend bool operator==(const DiceSummary&, const DiceSummary&) = default;
+};
+
+// What a site says of one round beside the numbers of its update.
+struct TrainMetrics {
+  double loss = 0;  // mean over the round's steps
+  std::int64_t steps = 0;
+  std::int64_t samples = 0;  // training patients: the FedAvg weight
+  DiceSummary validation;    // of the round's INCOMING global model on the site's validation patients
+  double seconds = 0;
+  friend bool operator==(const TrainMetrics&, const TrainMetrics&) = default;
+};
+
+}  // namespace consilium

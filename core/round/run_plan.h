@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "core/base/digest.h"
+#include "core/model/network_spec.h"
+#include "core/round/prep_plan.h"
+#include "core/round/train_plan.h"
+
+namespace consilium {
+
+// Who may take part.
+struct EligibilityPlan {
+  std::int64_t min_sites = 2;     // eligible and connected, or the run does not start
+  std::int64_t min_patients = 3;  // training patients of a site
+  template <class V>
+  void Visit(V& v) {
+    v.Field("min_sites", min_sites, "eligible, connected sites needed to start");
+    v.Field("min_patients", min_patients, "training patients a site needs");
+  }
+  friend bool operator==(const EligibilityPlan&, const EligibilityPlan&) = default;
+};
+
+// When a round ends.
+struct RoundPlan {
+  std::int64_t quorum = 2;   // accepted updates without which a round is repeated, then failed
+  double deadline_s = 3600;  // from the round's start; at the deadline the round closes with what it has
+  template <class V>
+  void Visit(V& v) {
+    v.Field("quorum", quorum, "accepted updates a round needs");
+    v.Field("deadline_s", deadline_s, "seconds after which a round closes with the updates it has");
+  }
+  friend bool operator==(const RoundPlan&, const RoundPlan&) = default;
+};
+
+struct AggregationPlan {
+  std::string rule = "fedavg";    // weighted by training patients
+  double max_update_norm = 1000;  // an update with a larger norm is refused
+  template <class V>
+  void Visit(V& v) {
+    v.Field("rule", rule, "fedavg");
+    v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm is refused");
+  }
+  friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
+};
+
+// One federated run, as the administrator writes it in TOML. Every key has a default but `name`.
+struct RunPlan {
+  std::string name;  // letters, digits, '-'
+  std::int64_t rounds = 10;
+  double target_dice = 0;  // stop early when the pooled validation Dice reaches it; 0: never
+  std::int64_t seed = 1;
+  EligibilityPlan eligibility;
+  RoundPlan round;
+  AggregationPlan aggregation;
+  NetworkSpec network;
+  PrepPlan prep;
+  TrainPlan train;
+
+  template <class V>
+  void Visit(V& v) {
+    v.Field("name", name, "the run's name: letters, digits and '-'");
+    v.Field("rounds", rounds, "rounds at most");
+    v.Field("target_dice", target_dice, "stop when the pooled validation Dice reaches this; 0: never");
+    v.Field("seed", seed, "every random choice of the run follows from it");
+    v.Section("eligibility", eligibility);
+    v.Section("round", round);
+    v.Section("aggregation", aggregation);
+    v.Section("network", network);
+    v.Section("prep", prep);
+    v.Section("train", train);
+  }
+  void Validate() const;  // throws Error(kInvalidArgument) naming the key
+  std::int64_t TotalSteps() const { return rounds * train.steps; }
+
+  friend bool operator==(const RunPlan&, const RunPlan&) = default;
+};
+
+// An error names file, line, the key and the nearest key that exists.
+RunPlan ParseRunPlan(std::string_view toml, std::string_view name);
+RunPlan ReadRunPlan(const std::filesystem::path& file);
+std::string ToToml(const RunPlan& plan);  // every key, with its comment; parses back to an equal plan
+std::string ExplainRunPlan();             // the same with defaults: `run start --explain`
+Digest DigestOf(const RunPlan& plan);
+
+}  // namespace consilium
