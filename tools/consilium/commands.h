@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace consilium {
+
+// Each adds one subcommand of the front door `consilium`.
+
+}  // namespace consilium

@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// The front door: small commands over the same libraries as the services.
+#include <CLI/CLI.hpp>
+
+#include "tools/consilium/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
+  app.require_subcommand(1);
+  CLI11_PARSE(app, argc, argv);
+  return 0;
+}
