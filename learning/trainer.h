@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "core/data/sample.h"
+#include "core/model/network_spec.h"
+#include "core/model/parameters.h"
+#include "core/round/prep_plan.h"
+#include "core/round/train_plan.h"
+#include "learning/compute.h"
+
+namespace consilium {
+
+// What SGD remembers from step to step. A momentum of 0.99 reaches back a hundred steps, more than a round has, so
+// the CALLER keeps this across the rounds of a run (on disk as safetensors: it has the model's layout). It is the
+// site's own and is never sent. Empty before the first step: a site that lost it starts with an empty one.
+struct OptimizerState {
+  Parameters momentum;
+  bool empty() const { return momentum.arrays.empty(); }
+  friend bool operator==(const OptimizerState&, const OptimizerState&) = default;
+};
+
+// Where a call to Train stands in its run: the learning rate falls over `total_steps` of the RUN, and step s draws
+// its patches from (seed, s), so a run cut into rounds draws what one long run draws.
+struct TrainPosition {
+  std::int64_t first_step = 0;   // steps this site has done in this run
+  std::int64_t total_steps = 1;  // of the whole run: RunPlan::TotalSteps()
+  std::uint64_t seed = 0;        // of the run and the site: DeriveSeed
+};
+
+struct TrainProgress {
+  std::int64_t step = 0;   // done in this call
+  std::int64_t steps = 0;  // to do in this call
+  double mean_loss = 0;    // over the steps done
+  double seconds = 0;      // since the call began
+};
+
+struct TrainOutcome {
+  Parameters parameters;     // finite, or Train throws
+  OptimizerState optimizer;  // hand it to the next call
+  double mean_loss = 0;      // Dice and cross-entropy as nnU-Net adds them: -1 is perfect
+  std::int64_t steps = 0;
+  double seconds = 0;
+  std::string precision;  // "float32" or "bfloat16"
+  std::string device;     // "cpu" or "cuda:N"
+  int threads = 0;        // processor threads
+};
+
+// Trains one network on one site's samples: SGD with Nesterov momentum, poly learning rate, Dice and cross-entropy
+// with deep supervision, patches of which a share is forced to hold tumour, flips (nnU-Net v2's recipe;
+// Isensee et al., Nature Methods 2021). The same seed, machine and threads give the same parameters, bit for bit.
+// On a GPU whole steps run on the device. One thread at a time.
+class Trainer {
+ public:
+  // `prep` gives the values outside a sample's grid (air). Throws Error(kInvalidArgument, kFailedPrecondition).
+  Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  // Takes plan.steps steps from `start`. Every sample needs a label. Throws Error(kInvalidArgument) for parameters of
+  // another network or samples it cannot use, kCancelled within one step of `stop`, kResourceExhausted with words
+  // about what would fit, kOutOfRange if the loss or the parameters stop being finite.
+  // `progress` is called on the calling thread, at most twice a second and after the last step.
+  TrainOutcome Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
+                     const TrainPlan& plan, const TrainPosition& position, std::stop_token stop = {},
+                     const std::function<void(const TrainProgress&)>& progress = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace consilium
