@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/data/geometry.h"
+#include "core/data/label_map.h"
+#include "imaging/dicom/confidential.h"
+
+namespace consilium {
+
+// One region of an RTSTRUCT: closed planar polygons in LPS, mm. Several may lie on one slice; where they overlap the
+// even-odd rule makes holes.
+struct Roi {
+  std::string name;
+  std::vector<std::vector<Vec3>> contours;  // each without a repeated last point; may be empty: nothing was drawn
+};
+
+struct RtStruct {
+  std::filesystem::path file;
+  Confidential patient_id;
+  Confidential frame_of_reference_uid;
+  std::vector<Confidential> referenced_series_uids;
+  std::vector<Roi> rois;
+};
+
+// Reads the regions of an RTSTRUCT (DICOM PS3.3 A.19). Throws Error(kInvalidArgument) if it is none, Error(kDataLoss)
+// if it is damaged; words name the file and the tag.
+RtStruct ReadRtStruct(const std::filesystem::path& file);
+
+// True if `name` fits one of the comma-separated patterns, in which '*' is any text and '?' any character. Case does
+// not matter: MatchesPattern("GTV_Mass_PET", "gtv*,tumour*").
+bool MatchesPattern(std::string_view name, std::string_view pattern);
+
+// The regions whose name fits the pattern.
+std::vector<const Roi*> MatchingRois(const RtStruct& structures, std::string_view pattern);
+
+// 1 in every voxel whose centre lies inside the matching regions (their union), 0 elsewhere. A contour belongs to the
+// slice it lies nearest to by position; referenced image UIDs are not looked at, because they are often wrong. Contours
+// outside the grid are left out. Throws Error(kNotFound) listing the names there are if none fits, and
+// Error(kInvalidArgument) if the contours do not lie in the grid's slices (drawn on another orientation).
+LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Geometry& grid);
+
+}  // namespace consilium

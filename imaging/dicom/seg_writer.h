@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/digest.h"
+#include "core/data/label_map.h"
+#include "imaging/dicom/series.h"
+
+namespace consilium {
+
+// Who drew a segmentation. AUTOMATIC, by a model named by its digest.
+struct SegDescription {
+  std::string algorithm_name = "Consilium";  // with the model's digest it becomes SegmentAlgorithmName
+  std::string algorithm_version;
+  Digest model_digest;
+  std::string series_description = "Tumour, predicted (research use only)";
+  std::string segment_label = "Tumour";
+  int series_number = 9000;
+};
+
+// Writes a label map as a binary DICOM SEG (DICOM PS3.3 A.51) that belongs into the source series' study and patient.
+// Label n becomes segment n (labels must be 1..n without a hole), each coded as a neoplasm (SNOMED CT 108369006). Only
+// slices with content become frames; an empty map becomes one empty frame, because a SEG without frames is not valid.
+// Throws Error(kInvalidArgument) if the map is not on the series' grid, Error(kDataLoss) if the file cannot be written.
+// The file appears whole or not at all.
+void WriteSeg(const std::filesystem::path& file, const Series& source, const LabelMap& map,
+              const SegDescription& description);
+
+}  // namespace consilium

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/data/geometry.h"
+#include "core/data/volume.h"
+#include "imaging/dicom/confidential.h"
+
+namespace consilium {
+
+// Who and what a series is. Never leaves imaging and site-node.
+struct SeriesInfo {
+  Confidential patient_id;
+  Confidential patient_name;
+  Confidential study_uid;
+  Confidential series_uid;
+  Confidential frame_of_reference_uid;  // empty if the files have none
+  Confidential study_date;              // YYYYMMDD, as in the file
+  Confidential series_description;
+};
+
+// Where the pixels of one slice lie and what they mean.
+struct Slice {
+  std::filesystem::path file;
+  Confidential sop_instance_uid;
+  Vec3 position_mm;  // centre of the first voxel, LPS (ImagePositionPatient)
+  double slope = 1;  // physical value = slope * stored + intercept; SUV (body weight) for PET, HU for CT
+  double intercept = 0;
+  std::uint64_t pixel_offset = 0;  // of the pixel bytes in the file; 0 if they are compressed
+};
+
+// How the stored pixels of all slices are written (DICOM PS3.3 C.7.6.3).
+struct PixelFormat {
+  int bits_allocated = 16;  // 8 or 16
+  int bits_stored = 16;
+  bool is_signed = false;
+  bool inverted = false;  // MONOCHROME1: the largest stored value is the darkest
+};
+
+// One PET, CT or MR series that is a volume: same orientation and size in all slices, even spacing, no gap.
+// Holds headers only; ToVolume() reads the pixels.
+struct Series {
+  SeriesInfo info;
+  Modality modality = Modality::kCt;
+  Geometry geometry;          // k runs along the slice normal (row x column), so it is always right-handed
+  std::vector<Slice> slices;  // geometry.size.z, ordered by k
+  PixelFormat format;
+};
+
+}  // namespace consilium

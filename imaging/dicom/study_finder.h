@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imaging/dicom/series.h"
+#include "imaging/dicom/series_reader.h"
+
+namespace consilium {
+
+// PET and CT of one patient in one frame of reference, with the contour that was drawn for them if there is one.
+struct PatientCase {
+  Series pet;
+  Series ct;
+  std::optional<std::filesystem::path> contour;  // RTSTRUCT with a region that fits the pattern
+  std::string no_contour;                        // why there is none, in words
+};
+
+struct CaseScan {
+  std::vector<PatientCase> cases;        // by path of the PET's first file
+  std::vector<RejectedSeries> rejected;  // series that cannot be used, PET without CT, unreadable files
+};
+
+struct FindOptions {
+  std::string roi_pattern = "GTV*,Tumour*,Tumor*";
+  ScanOptions scan;
+};
+
+// Every patient case below `folder`, whatever the layout: a PET is paired with the CT of the same patient and frame of
+// reference (the CT that covers most of it if there are several). The RTSTRUCT chosen is one of that patient with a
+// region that fits the pattern, best first: it refers to the PET series, then it shares the frame of reference; among
+// equals one whose region's name says PET, then the first by path. One bad study never stops the others.
+// Throws as ScanFolder.
+CaseScan FindCases(const std::filesystem::path& folder, const FindOptions& options = {});
+
+}  // namespace consilium

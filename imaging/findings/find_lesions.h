@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/data/label_map.h"
+#include "core/data/lesion.h"
+#include "core/data/probability_map.h"
+#include "core/data/volume.h"
+
+namespace consilium {
+
+// The tumours in a mask: connected components (26-neighbourhood, ITK), largest first, numbered from 1. Volume, SUVmax
+// and SUVmean come from the PET, the probability is the mean over the lesion (1 without a map, as for a contour drawn
+// by a person). Components under `min_volume_ml` and those after the 255th are left out of list and labels. Throws
+// Error(kInvalidArgument) unless mask, PET and probability lie on one grid (Resample() brings the map there).
+LesionList FindLesions(const LabelMap& mask, const Volume& pet, const ProbabilityMap* probability,
+                       double min_volume_ml = 0);
+
+}  // namespace consilium

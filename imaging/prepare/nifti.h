@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "core/data/label_map.h"
+#include "core/data/volume.h"
+
+namespace consilium {
+
+// Volumes and label maps for other tools, by ITK: NIfTI-1, .nii or .nii.gz. NIfTI's world is RAS, so x and y change
+// their sign in the file; what is read back is LPS again. A volume is written as float in physical units (SUV, HU).
+// Throw Error(kInvalidArgument) for another file name, Error(kDataLoss) if writing or reading fails.
+void WriteNifti(const std::filesystem::path& file, const Volume& volume);
+void WriteNifti(const std::filesystem::path& file, const LabelMap& map);
+LabelMap ReadNiftiLabelMap(const std::filesystem::path& file);
+
+}  // namespace consilium
