@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: The Consilium authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every source has its licence lines; nothing swallows an error; nothing is left for later; no path of one machine."""
+import re
+from sources import files, report, text
+
+FORBIDDEN = [
+    (r"catch \(\.\.\.\) *\{ *\}", "swallows every error"),
+    (r"\b(TODO|FIXME|XXX|HACK)\b", "is left for later"),
+    (r"/home/\w+/|/root/|/tmp/w/|/work/", "names a path of one machine"),
+    (r"torch::jit::load|torch::load\(|pickle_load|jit::import", "could run code from a file"),
+    (r"\bstd::async\b|\.detach\(\)", "starts a thread that nobody owns"),
+]
+problems, checked = [], 0
+for path in files("*.h", "*.cc", "*.cu", "*.cuh", "*.proto", "*.md", "*.sh", "*.py", "dev", "*.txt", "*.cmake"):
+    if path.name == "check_words.py":
+        continue
+    content = text(path)
+    checked += 1
+    if path.suffix in (".h", ".cc", ".cu", ".cuh", ".proto") and "SPDX-License-Identifier: Apache-2.0" not in content[:300]:
+        problems.append(f"{path}: the two SPDX lines are missing")
+    for pattern, why in FORBIDDEN:
+        for match in re.finditer(pattern, content):
+            # Torch tensors have a detach() of their own.
+            if "detach" in match.group(0) and path.parts[0] in ("learning",) or "detach" in match.group(0) and path.parts[:2] == ("tests", "learning"):
+                continue
+            line = content.count("\n", 0, match.start()) + 1
+            problems.append(f"{path}:{line}: `{match.group(0)}` {why}")
+report("check_words", problems, checked)

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The Consilium authors
+# SPDX-License-Identifier: Apache-2.0
+# ./dev soak: what is too long for every change.
+set -euo pipefail
+source tools/dev/lib.sh
+source tools/dev/data.sh
+case "${1:-}" in
+  -h|--help)
+    echo "usage: ./dev soak [tsan|tidy|asan-torch|fuzz|slow]...   (all of them without a name)"
+    echo "  tsan        thread sanitizer over all but Torch code"
+    echo "  tidy        clang-tidy over every source"
+    echo "  asan-torch  address and undefined-behaviour sanitizers with Torch code"
+    echo "  fuzz        each fuzzer for CONSILIUM_FUZZ_SECONDS (default 60)"
+    echo "  slow        the tests labelled slow"
+    exit 0 ;;
+esac
+for variable in CONSILIUM_STS CONSILIUM_STS_TRIMMED; do
+  if [ -n "${!variable:-}" ]; then export "$variable=$(unpacked_data "${!variable}")"; fi
+done
+export QT_QPA_PLATFORM=offscreen
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(tidy tsan asan-torch fuzz slow)
+for part in "${parts[@]}"; do
+  echo "== $part"
+  case "$part" in
+    tidy) bash tools/dev/build.sh tidy --quiet ;;
+    tsan) bash tools/dev/build.sh tsan --quiet
+      TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/support/tsan.supp \
+        ctest --test-dir build/tsan -L '^(unit|gui)$' --output-on-failure ;;
+    asan-torch) bash tools/dev/build.sh asan-torch --quiet
+      LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp \
+        ctest --test-dir build/asan-torch -L '^(unit|gui|e2e)$' --output-on-failure ;;
+    fuzz)
+      bash tools/dev/build.sh fuzz --quiet
+      for fuzzer in build/fuzz/fuzz/*_fuzz; do
+        echo "-- $(basename "$fuzzer")"
+        "$fuzzer" -max_total_time="${CONSILIUM_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -print_final_stats=1 2>&1 | tail -4
+      done ;;
+    slow) bash tools/dev/build.sh release --quiet
+      ctest --test-dir build/release -L '^slow$' --output-on-failure ;;
+    *) die "./dev soak has no part '$part'" "./dev soak --help" ;;
+  esac
+done
