@@ -45,9 +45,14 @@ class ConfigReader {
   std::unique_ptr<State> state_;
 };
 
-// Prints the same structs as TOML with each key's documentation as a comment. Numbers round-trip exactly.
+// Prints the same structs as TOML with each key's documentation as a comment. Numbers round-trip exactly. Without
+// comments it is the canonical text that digests are taken of.
+enum class Comments { kShow, kHide };
+
 class ConfigPrinter {
  public:
+  explicit ConfigPrinter(Comments comments = Comments::kShow) : comments_(comments) {}
+
   void Field(std::string_view key, const bool& value, std::string_view doc);
   void Field(std::string_view key, const std::int64_t& value, std::string_view doc);
   void Field(std::string_view key, const double& value, std::string_view doc);
@@ -66,6 +71,7 @@ class ConfigPrinter {
   void Line(std::string_view key, std::string value, std::string_view doc);
   void Enter(std::string_view key);
   void Leave();
+  Comments comments_;
   std::string text_;
   std::vector<std::string> path_;
 };
