@@ -70,10 +70,10 @@ std::shared_ptr<grpc::ChannelCredentials> ClientCredentials(const std::string& a
   return grpc::SslCredentials(options);
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const std::string& server_name,
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, std::string_view server_name,
                                            const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
-  arguments.SetSslTargetNameOverride(server_name);
+  arguments.SetSslTargetNameOverride(std::string(server_name));
   arguments.SetMaxReceiveMessageSize(kMessageLimit);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

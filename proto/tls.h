@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace consilium {
@@ -18,10 +19,6 @@ namespace consilium {
 // TLS 1.3 and nothing older on every door (docs/adr/0035). gRPC 1.51 cannot set the least version, so: every
 // certificate has an EC key, and the TLS 1.2 cipher list holds suites for RSA keys only, which no peer with one of our
 // certificates can use. TLS 1.3 has its own suites and is not touched by that list.
-
-// Names in server certificates; clients expect the name, whatever address they dial.
-inline constexpr char kHubServerName[] = "consilium-hub";
-inline constexpr char kSiteServerName[] = "consilium-site";
 
 // Sets the cipher list. Call it first in main(), before any thread: gRPC reads it once. The credentials below call it
 // too.
@@ -43,9 +40,10 @@ std::shared_ptr<grpc::ServerCredentials> OpenServerCredentials(const TlsIdentity
 std::shared_ptr<grpc::ChannelCredentials> ClientCredentials(const std::string& authority_pem,
                                                             const std::optional<TlsIdentity>& client);
 
-// A channel that expects `server_name` in the certificate, takes messages of at most 4 MiB, notices a dead peer in half
-// a minute and tries again after 1 to 20 s. It connects at its first call. `address` is H:P or unix:PATH.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const std::string& server_name,
+// A channel that expects `server_name` (kHubServerName or kPanelServerName) in the certificate, takes messages of at
+// most 4 MiB, notices a dead peer in half a minute and tries again after 1 to 20 s. It connects at its first call.
+// `address` is H:P or unix:PATH.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, std::string_view server_name,
                                            const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 // The administrator's door on this machine: a Unix socket, guarded by the file's mode.
 std::shared_ptr<grpc::Channel> MakeLocalChannel(const std::string& unix_address);
