@@ -27,7 +27,7 @@ missing_packages() {
 
 free_mb() { df -Pm "$1" | awk 'NR==2 {print $4}'; }
 need_room() {   # FOLDER MEGABYTES
-  mkdir -p "$1" || die "cannot make the folder $1" "Set CONSILIUM_CACHE to a folder you may write to."
+  mkdir -p "$1" 2> /dev/null || die "cannot make the folder $1" "Set CONSILIUM_CACHE to a folder you may write to."
   [ "$(free_mb "$1")" -ge "$2" ] || die "no room: $1 has $(free_mb "$1") MB free, set-up needs $2 MB" \
     "Free some, or set CONSILIUM_CACHE to a folder on a larger disk."
 }
