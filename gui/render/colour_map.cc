@@ -13,10 +13,9 @@ struct Colour {
   double red, green, blue;  // 0..1
 };
 
-// The radiologist's "hot iron": black, red, orange, yellow, white (DICOM PS3.6 annex B.1 has the same course).
+// "Hot iron" (DICOM PS3.6 B.1.1): black, red, orange, yellow, white.
 Colour Hot(double t) {
-  return {std::clamp(2 * t, 0.0, 1.0), std::clamp(2 * t - 0.75, 0.0, 1.0) * (t < 1 ? 0.9 : 1.0),
-          std::clamp(4 * t - 3, 0.0, 1.0)};
+  return {std::clamp(2 * t, 0.0, 1.0), std::clamp(2 * t - 1, 0.0, 1.0), std::clamp(4 * t - 3, 0.0, 1.0)};
 }
 
 Colour At(ColourMapKind kind, double t) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QRgb>
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -33,18 +34,19 @@ struct ColourMap {
 ColourTable TableOf(const ColourMap& map);
 
 // The table's entry for a value.
-inline std::size_t EntryOf(float value, float low, float scale) {
-  if (value == kOutside) return 256;
-  const float t = (value - low) * scale;
-  return t <= 0 ? 0 : t >= 255 ? 255 : static_cast<std::size_t>(t + 0.5F);
+inline int EntryOf(float value, float low, float scale) {
+  const float t = std::min(std::max((value - low) * scale, 0.0F), 255.0F);
+  return value == kOutside ? 256 : static_cast<int>(t + 0.5F);
 }
 
 // One premultiplied colour over another.
 inline QRgb Over(QRgb top, QRgb under) {
-  const std::uint32_t keep = 255 - (top >> 24);
-  const std::uint32_t red_blue = ((under & 0xff00ff) * keep + 0x800080) >> 8 & 0xff00ff;
-  const std::uint32_t alpha_green = ((under >> 8 & 0xff00ff) * keep + 0x800080) & 0xff00ff00;
-  return top + (red_blue | alpha_green);
+  // x / 255, rounded, for two channels at once.
+  const auto scaled = [keep = 255 - (top >> 24)](std::uint32_t pair) {
+    const std::uint32_t t = pair * keep + 0x800080;
+    return (t + (t >> 8 & 0xff00ff)) >> 8 & 0xff00ff;
+  };
+  return top + (scaled(under & 0xff00ff) | scaled(under >> 8 & 0xff00ff) << 8);
 }
 
 }  // namespace consilium

@@ -17,7 +17,8 @@ namespace {
 struct BodyAxis {
   std::int64_t count = 0, stride = 0, first = 0;
   double spacing_mm = 1;
-  int axis = 0;
+  int axis = 0, sense = 1;
+  std::int64_t SliceOf(std::int64_t step) const { return sense > 0 ? step : count - 1 - step; }
 };
 
 BodyAxis AxisOf(const Geometry& grid, int axis, int sense) {
@@ -25,17 +26,22 @@ BodyAxis AxisOf(const Geometry& grid, int axis, int sense) {
   const std::array<std::int64_t, 3> strides{1, grid.size.x, grid.size.x * grid.size.y};
   const std::array<double, 3> spacings{grid.spacing_mm.x, grid.spacing_mm.y, grid.spacing_mm.z};
   const auto at = static_cast<std::size_t>(axis);
-  BodyAxis body{counts[at], strides[at] * sense, 0, spacings[at], axis};
+  BodyAxis body{counts[at], strides[at] * sense, 0, spacings[at], axis, sense};
   body.first = sense > 0 ? 0 : (counts[at] - 1) * strides[at];
   return body;
 }
 
-// Offsets, within one transverse layer, of the voxels that each column of the picture sees.
-std::vector<std::vector<std::int64_t>> RaysOf(const BodyAxis& left, const BodyAxis& back, double step_mm, int columns,
-                                              double angle_deg) {
+// A voxel that a ray meets: its offset within one transverse layer, and its slice k; -1: the layer is the slice.
+struct Hit {
+  std::int64_t offset = 0, k = -1;
+};
+
+// What each column of the picture sees in one transverse layer.
+std::vector<std::vector<Hit>> RaysOf(const BodyAxis& left, const BodyAxis& back, double step_mm, int columns,
+                                     double angle_deg) {
   const double turn = angle_deg * std::numbers::pi / 180;
   const double cosine = std::cos(turn), sine = std::sin(turn);
-  std::vector<std::vector<std::int64_t>> rays(static_cast<std::size_t>(columns));
+  std::vector<std::vector<Hit>> rays(static_cast<std::size_t>(columns));
   for (int column = 0; column < columns; ++column) {
     const double across = (column - (columns - 1) / 2.0) * step_mm;
     for (int deep = 0; deep < columns; ++deep) {
@@ -47,13 +53,12 @@ std::vector<std::vector<std::int64_t>> RaysOf(const BodyAxis& left, const BodyAx
       if (i < 0 || j < 0 || i >= left.count || j >= back.count) continue;
       const std::int64_t offset = left.first + i * left.stride + back.first + j * back.stride;
       auto& ray = rays[static_cast<std::size_t>(column)];
-      if (ray.empty() || ray.back() != offset) ray.push_back(offset);
+      if (!ray.empty() && ray.back().offset == offset) continue;
+      ray.push_back({offset, left.axis == 2 ? left.SliceOf(i) : back.axis == 2 ? back.SliceOf(j) : -1});
     }
   }
   return rays;
 }
-
-std::int64_t SliceOf(const Geometry& grid, std::int64_t offset) { return offset / (grid.size.x * grid.size.y); }
 
 }  // namespace
 
@@ -93,9 +98,9 @@ Projection Project(const Volume& volume, const LabelMap* labels, double angle_de
     for (int x = 0; x < out.width; ++x) {
       float best = kOutside;
       bool hit = false;
-      for (const std::int64_t offset : rays[static_cast<std::size_t>(x)]) {
-        const auto at = static_cast<std::size_t>(base + offset);
-        const auto k = static_cast<std::size_t>(SliceOf(grid, base + offset));
+      for (const Hit& voxel : rays[static_cast<std::size_t>(x)]) {
+        const auto at = static_cast<std::size_t>(base + voxel.offset);
+        const auto k = static_cast<std::size_t>(voxel.k < 0 ? head.SliceOf(layer) : voxel.k);
         best = std::max(best, volume.slope[k] * static_cast<float>(volume.voxels[at]) + volume.intercept[k]);
         if (labels != nullptr && labels->voxels[at] != 0) hit = true;
       }
@@ -117,8 +122,8 @@ QImage Draw(const Projection& projection, const Window& window, const ColourMap&
     for (int x = 0; x < projection.width; ++x) {
       const auto at =
           static_cast<std::size_t>(y) * static_cast<std::size_t>(projection.width) + static_cast<std::size_t>(x);
-      const std::size_t entry = EntryOf(projection.values[at], low, scale);
-      line[x] = table[entry == 256 ? 0 : entry];
+      const int entry = EntryOf(projection.values[at], low, scale);
+      line[x] = table[entry == 256 ? 0 : static_cast<std::size_t>(entry)];
       if (!projection.inside.empty() && projection.inside[at] != 0) {
         const QColor tinted(static_cast<int>(0.6 * colour.red() + 0.4 * qRed(line[x])),
                             static_cast<int>(0.6 * colour.green() + 0.4 * qGreen(line[x])),

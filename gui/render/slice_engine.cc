@@ -53,9 +53,9 @@ void SliceEngine::DrawImage(const ImageLayer& layer, const SlicePlane& plane, QI
   for (int y = 0; y < plane.height; ++y) {
     QRgb* pixel = Line(picture, y);
     for (int x = 0; x < plane.width; ++x, ++value, ++pixel) {
-      const std::size_t entry = EntryOf(*value, low, scale);
+      const int entry = EntryOf(*value, low, scale);
       if (entry == 256) continue;
-      *pixel = opaque ? table[entry] : Over(table[entry], *pixel);
+      *pixel = opaque ? table[static_cast<std::size_t>(entry)] : Over(table[static_cast<std::size_t>(entry)], *pixel);
     }
   }
 }

@@ -8,8 +8,8 @@
 namespace consilium {
 namespace {
 
-double Component(Vec3 v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
-double& Component(Vec3& v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
+double Component(const Vec3& v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
+double& Entry(Vec3& v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
 std::int64_t Component(Size3 s, int axis) { return axis == 0 ? s.x : axis == 1 ? s.y : s.z; }
 
 Vec3 Unit(Vec3 v) { return (1.0 / Norm(v)) * v; }
@@ -89,7 +89,7 @@ SlicePlane PlaneOf(const Geometry& grid, const PlaneRequest& request) {
   const Vec3 normal = Cross(frame.across, frame.down);
 
   Vec3 index = grid.PointToIndex(request.cursor_mm);
-  double& through = Component(index, axes.through);
+  double& through = Entry(index, axes.through);
   const auto last = static_cast<double>(Component(grid.size, axes.through) - 1);
   through = std::clamp(std::round(through), 0.0, std::max(0.0, last));
   const Vec3 on_slice = grid.IndexToPoint(index);
@@ -132,7 +132,7 @@ std::int64_t SliceAt(const Geometry& grid, SliceView view, Vec3 point_mm) {
 Vec3 Scrolled(const Geometry& grid, SliceView view, Vec3 point_mm, std::int64_t slices) {
   const ViewAxes axes = AxesOf(grid, view);
   Vec3 index = grid.PointToIndex(point_mm);
-  double& through = Component(index, axes.through);
+  double& through = Entry(index, axes.through);
   const auto last = static_cast<double>(Component(grid.size, axes.through) - 1);
   through =
       std::clamp(std::round(through) + static_cast<double>(slices * axes.through_sense), 0.0, std::max(0.0, last));

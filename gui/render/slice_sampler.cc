@@ -105,16 +105,7 @@ class SeparableSlice {
     through_stride_ = Stride(grid, through_axis);
     through_is_k_ = through_axis == 2;
     through_ = PairAt(map.start[static_cast<std::size_t>(through_axis)], Size(grid, through_axis));
-    columns_.resize(static_cast<std::size_t>(plane.width));
-    first_ = Size(grid, across_axis), last_ = -1;
-    for (int x = 0; x < plane.width; ++x) {
-      const auto axis = static_cast<std::size_t>(across_axis);
-      Pair& pair = columns_[static_cast<std::size_t>(x)];
-      pair = PairAt(map.start[axis] + x * map.across[axis], Size(grid, across_axis));
-      if (!pair.inside) continue;
-      first_ = std::min(first_, pair.low);
-      last_ = std::max(last_, pair.high);
-    }
+    PlaceColumns(map.start[static_cast<std::size_t>(across_axis)], map.across[static_cast<std::size_t>(across_axis)]);
     const auto count = static_cast<std::size_t>(std::max<std::int64_t>(0, last_ - first_ + 1));
     for (auto& row : rows_) row.values.resize(count);
     blend_.resize(count);
@@ -132,16 +123,13 @@ class SeparableSlice {
     const std::vector<float>& high = GridRow(pair.high);
     const float w = pair.weight;
     for (std::size_t i = 0; i < blend_.size(); ++i) blend_[i] = low[i] + w * (high[i] - low[i]);
-    for (int x = 0; x < width_; ++x) {
-      const Pair& column = columns_[static_cast<std::size_t>(x)];
-      if (!column.inside) {
-        out[x] = kOutside;
-        continue;
-      }
-      const float a = blend_[static_cast<std::size_t>(column.low - first_)];
-      const float b = blend_[static_cast<std::size_t>(column.high - first_)];
-      out[x] = a + column.weight * (b - a);
+    std::fill(out, out + start_x_, kOutside);
+    float* pixel = out + start_x_;
+    for (const Column& column : columns_) {
+      const float a = blend_[column.low], b = blend_[column.high];
+      *pixel++ = a + column.weight * (b - a);
     }
+    std::fill(pixel, out + width_, kOutside);
   }
 
  private:
@@ -149,6 +137,29 @@ class SeparableSlice {
     std::int64_t index = -1;
     std::vector<float> values;
   };
+
+  // Where in a grid row a picture column lies, relative to `first_`.
+  struct Column {
+    std::uint32_t low = 0, high = 0;
+    float weight = 0;
+  };
+
+  // The columns inside the grid are one run, from `start_x_` on.
+  void PlaceColumns(double start, double step) {
+    std::vector<Pair> pairs;
+    first_ = Size(grid_, across_axis_);
+    for (int x = 0; x < width_; ++x) {
+      const Pair pair = PairAt(start + x * step, Size(grid_, across_axis_));
+      if (!pair.inside) continue;
+      if (pairs.empty()) start_x_ = x;
+      pairs.push_back(pair);
+      first_ = std::min(first_, pair.low);
+      last_ = std::max(last_, pair.high);
+    }
+    for (const Pair& pair : pairs)
+      columns_.push_back(
+          {static_cast<std::uint32_t>(pair.low - first_), static_cast<std::uint32_t>(pair.high - first_), pair.weight});
+  }
 
   // Two rows are kept; neighbours have different parity, so the pair that a picture row needs never collides.
   const std::vector<float>& GridRow(std::int64_t index) {
@@ -181,7 +192,8 @@ class SeparableSlice {
   std::int64_t through_stride_ = 0, first_ = 0, last_ = -1;
   bool through_is_k_ = false;
   Pair through_;
-  std::vector<Pair> columns_;
+  std::vector<Column> columns_;
+  int start_x_ = 0;
   std::array<CachedRow, 2> rows_;
   std::vector<float> other_, blend_;
 };
@@ -211,7 +223,10 @@ void Sample(const Source& source, const Geometry& grid, const SlicePlane& plane,
   const int across = OnlyAxis(map.across, plane.width), down = OnlyAxis(map.down, plane.height);
   if (across >= 0 && down >= 0 && across != down) {
     SeparableSlice<Source> slice(source, grid, map, across, down, plane);
-    if (slice.empty()) return std::ranges::fill(values, kOutside);
+    if (slice.empty()) {
+      std::ranges::fill(values, kOutside);
+      return;
+    }
     const auto axis = static_cast<std::size_t>(down);
     for (int y = 0; y < plane.height; ++y)
       slice.Row(map.start[axis] + y * map.down[axis], values.data() + static_cast<std::ptrdiff_t>(y) * plane.width);
