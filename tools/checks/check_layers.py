@@ -27,7 +27,7 @@ THIRD_PARTY = [
      [("proto/", "any"), ("site-node/link/", "any"), ("site-node/panel/", "any"), ("hub/service/", "any"),
       ("hub/console/", "any"), ("gui/link/", "any"), ("tools/", ".cc"), ("tests/", "any")]),
     ("Qt", r"^Q[A-Z]\w*$|^Qt\w+/", [("gui/", "any"), ("tests/gui/", "any")]),
-    ("CUDA", r"^(cuda|cuda_runtime|nccl|cub/|cudnn|thrust/)", [("cuda/", "any"), ("learning/gpu/", "any")]),
+    ("CUDA", r"^(cuda\w*\.h|nccl\w*\.h|cub/|cudnn\w*\.h|thrust/)", [("cuda/", "any"), ("learning/gpu/", "any")]),
     ("OpenSSL", r"^openssl/", [("core/", ".cc"), ("proto/", ".cc"), ("site-node/link/", ".cc"), ("tests/", "any")]),
     ("libsodium", r"^sodium", [("core/", ".cc"), ("tests/", "any")]),
     ("SQLite", r"^sqlite3", [("core/", ".cc"), ("tests/", "any")]),

@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/data/label_map.h"
+#include "core/data/sample.h"
+#include "core/data/volume.h"
+#include "core/round/prep_plan.h"
+#include "imaging/dicom/series.h"
+
+namespace consilium {
+
+// One patient with a contour, as studies need it: for the network, and for measuring on the PET's own grid.
+struct StudyPatient {
+  std::string name;  // of the patient's folder; of phantoms and public patients only
+  Series pet_series;
+  Volume pet;          // SUV
+  LabelMap reference;  // the contour on the PET grid
+  Sample sample;
+};
+
+// One hospital's patients. For studies and the demo, where one process may see them all; a site node never does this.
+struct Cohort {
+  std::string site;
+  std::vector<StudyPatient> training, validation, held_out;
+};
+
+struct CohortOptions {
+  PrepPlan prep;
+  std::string roi_pattern = "GTV*,Tumour*,Tumor*";
+  std::int64_t validation = 2;  // the last patients by name of a folder are its validation set
+};
+
+// Every patient with a contour below `folder`, by name. Throws Error(kNotFound) if there is none.
+std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, const CohortOptions& options);
+
+// `held_out` empty: the validation patients are the held-out ones (they are few in public data).
+Cohort LoadCohort(const std::string& site, const std::filesystem::path& folder, const std::filesystem::path& held_out,
+                  const CohortOptions& options);
+
+}  // namespace consilium

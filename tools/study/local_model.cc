@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/study/local_model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "core/base/digest.h"
+#include "core/base/random.h"
+#include "imaging/findings/compare.h"
+#include "imaging/prepare/preparer.h"
+#include "learning/predictor.h"
+#include "learning/trainer.h"
+
+namespace consilium {
+namespace {
+
+// A hospital's own stream of random choices, apart from every other hospital's.
+std::uint64_t SeedOf(const RunPlan& plan, const std::string& site) {
+  const Digest digest = DigestOf(std::string_view(site));
+  std::uint64_t purpose = 0;
+  for (std::size_t i = 0; i < 8; ++i) purpose = purpose << 8 | digest.bytes[i];
+  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
+}
+
+LabelMap ThresholdMask(const Volume& pet, double suv) {
+  LabelMap mask{pet.geometry, std::vector<std::uint8_t>(pet.voxels.size())};
+  const auto slice = static_cast<std::size_t>(pet.geometry.size.x * pet.geometry.size.y);
+  for (std::size_t i = 0; i < pet.voxels.size(); ++i) {
+    const std::size_t k = i / slice;
+    mask.voxels[i] = pet.slope[k] * static_cast<float>(pet.voxels[i]) + pet.intercept[k] >= static_cast<float>(suv);
+  }
+  return mask;
+}
+
+}  // namespace
+
+DiceSummary Summary(std::span<const double> dice) {
+  return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
+}
+
+std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
+                                  std::span<const StudyPatient> patients, const ComputeOptions& compute,
+                                  std::stop_token stop) {
+  Predictor predictor(plan.network, plan.prep, parameters, compute);
+  PredictOptions options;
+  options.patch = plan.train.patch;
+  std::vector<double> dice;
+  for (const StudyPatient& patient : patients) {
+    const ProbabilityMap probability = predictor.Predict(patient.sample, options, stop);
+    dice.push_back(Dice(ToGrid(probability, patient.pet.geometry), patient.reference));
+  }
+  return dice;
+}
+
+LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
+                      const ComputeOptions& compute, std::stop_token stop) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Sample> samples;
+  for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
+  TrainPlan train = plan.train;
+  train.steps = steps;
+  Trainer trainer(plan.network, plan.prep, compute);
+  TrainOutcome outcome = trainer.Train(first, {}, samples, train, {0, steps, SeedOf(plan, cohort.site)}, stop);
+  LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, 0};
+  model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
+  model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return model;
+}
+
+std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
+                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  const std::int64_t own = plan.TotalSteps(), all = own * static_cast<std::int64_t>(cohorts.size());
+  // Longest first, so that no thread is left with a long training at the end.
+  std::vector<LocalModel> models(2 * cohorts.size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> done{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  std::stop_source stop;
+  const auto work = [&] {
+    for (std::size_t job = next++; job < models.size() && !stop.stop_requested(); job = next++) {
+      const Cohort& cohort = cohorts[job % cohorts.size()];
+      try {
+        models[job] = TrainAlone(plan, first, cohort, job < cohorts.size() ? all : own,
+                                 {Device{}, 1, plan.train.precision}, stop.get_token());
+      } catch (const std::exception&) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        stop.request_stop();
+        return;
+      }
+      const std::int64_t count = ++done;
+      const std::lock_guard lock(mutex);
+      progress(count, static_cast<std::int64_t>(models.size()));
+    }
+  };
+  {
+    std::vector<std::jthread> pool;
+    for (int i = 0; i < threads; ++i) pool.emplace_back(work);
+  }
+  if (failure) std::rethrow_exception(failure);
+
+  std::vector<LocalModel> best;
+  for (std::size_t i = 0; i < cohorts.size(); ++i) {
+    LocalModel& longer = models[i];
+    LocalModel& shorter = models[i + cohorts.size()];
+    best.push_back(std::move(longer.validation.Mean() > shorter.validation.Mean() ? longer : shorter));
+  }
+  return best;
+}
+
+std::vector<double> DiceOfThreshold(double suv, std::span<const StudyPatient> patients) {
+  std::vector<double> dice;
+  for (const StudyPatient& patient : patients) dice.push_back(Dice(ThresholdMask(patient.pet, suv), patient.reference));
+  return dice;
+}
+
+double BestThreshold(std::span<const StudyPatient> patients) {
+  double best = 0, best_dice = -1;
+  for (double suv = 0.25; suv <= 20; suv += 0.25) {
+    const double dice = Summary(DiceOfThreshold(suv, patients)).Mean();
+    if (dice > best_dice) best = suv, best_dice = dice;
+  }
+  return best;
+}
+
+}  // namespace consilium

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/model/metrics.h"
+#include "core/model/parameters.h"
+#include "core/round/run_plan.h"
+#include "learning/compute.h"
+#include "tools/study/cohort.h"
+
+namespace consilium {
+
+// What one hospital reaches alone: the same plan, network, first numbers and patients, no federation.
+struct LocalModel {
+  std::string site;
+  std::int64_t steps = 0;
+  Parameters parameters;
+  DiceSummary validation;  // on its own validation patients, PET grid
+  double seconds = 0;
+};
+
+// Dice of each patient on the PET grid, threshold 0.5.
+std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
+                                  std::span<const StudyPatient> patients, const ComputeOptions& compute,
+                                  std::stop_token stop = {});
+DiceSummary Summary(std::span<const double> dice);
+
+// Trains one hospital alone for `steps` steps from `first`.
+LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
+                      const ComputeOptions& compute, std::stop_token stop = {});
+
+// Every hospital alone, twice: with the steps it takes in the federation, and with the federation's total. The better
+// on its own validation patients counts. `threads` trainings run side by side, each on one processor thread, so the
+// result does not depend on it. `progress` is called with trainings done and all.
+std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
+                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress);
+
+// Dice of "SUV >= threshold" for each patient, and the threshold that is best on `patients` (0.25 to 20 in quarter
+// steps).
+std::vector<double> DiceOfThreshold(double suv, std::span<const StudyPatient> patients);
+double BestThreshold(std::span<const StudyPatient> patients);
+
+}  // namespace consilium
