@@ -54,6 +54,7 @@ class FileStore {
   void Remove(const Digest& digest);                       // nothing if it is not there
 
  private:
+  void MakeFolderOf(const std::filesystem::path& path);
   std::filesystem::path dir_;
   Disk* disk_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace consilium {
 
@@ -23,5 +24,13 @@ struct TrainMetrics {
   double seconds = 0;
   friend bool operator==(const TrainMetrics&, const TrainMetrics&) = default;
 };
+
+// Pools the cases of two summaries.
+DiceSummary Merge(const DiceSummary& a, const DiceSummary& b);
+
+// Throws Error(kInvalidArgument) for what no honest site can measure: numbers that are not finite, negative counts, no
+// sample, a Dice sum outside 0..cases. `what` begins the sentence.
+void RequireSensible(const DiceSummary& dice, std::string_view what);
+void RequireSensible(const TrainMetrics& metrics, std::string_view what);
 
 }  // namespace consilium

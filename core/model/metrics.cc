@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/metrics.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/base/error.h"
+
+namespace consilium {
+
+DiceSummary Merge(const DiceSummary& a, const DiceSummary& b) { return {a.sum + b.sum, a.cases + b.cases}; }
+
+void RequireSensible(const DiceSummary& dice, std::string_view what) {
+  Require(dice.cases >= 0, std::string(what) + ": the number of validation patients is negative");
+  // A hair above: a sum of many ones is rounded.
+  Require(dice.sum >= 0 && dice.sum <= static_cast<double>(dice.cases) * (1 + 1e-9),
+          std::string(what) + ": the sum of Dice does not lie between 0 and the number of validation patients");
+}
+
+void RequireSensible(const TrainMetrics& metrics, std::string_view what) {
+  RequireSensible(metrics.validation, what);
+  Require(std::isfinite(metrics.loss), std::string(what) + ": the loss is not a finite number");
+  Require(metrics.steps >= 0, std::string(what) + ": the number of steps is negative");
+  Require(metrics.samples >= 1, std::string(what) + ": it comes from no training patient");
+  Require(std::isfinite(metrics.seconds) && metrics.seconds >= 0, std::string(what) + ": its time is no time");
+}
+
+}  // namespace consilium

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "core/round/run_plan.h"
+
+#include <algorithm>
+
+#include "core/base/config.h"
+#include "core/base/error.h"
+
+namespace consilium {
+namespace {
+
+RunPlan Parse(ConfigReader reader, std::string_view name) {
+  RunPlan plan;
+  try {
+    plan.Visit(reader);
+    reader.Finish();
+  } catch (const Error& error) {
+    throw Error(
+        error.code(), error.what(),
+        error.next_step() + (error.next_step().empty() ? "" : "  ") + "All keys: consilium-hub run start --explain");
+  }
+  try {
+    plan.Validate();
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string(name) + ": " + error.what(), error.next_step());
+  }
+  return plan;
+}
+
+std::string Print(RunPlan plan, Comments comments) {
+  ConfigPrinter printer(comments);
+  plan.Visit(printer);
+  return printer.text();
+}
+
+}  // namespace
+
+void RunPlan::Validate() const {
+  const bool letters = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  Require(letters && !name.empty() && name.size() <= 60, "`name` must be 1 to 60 letters, digits and '-'",
+          "Give the run a name: name = \"sarcoma\"");
+  Require(rounds >= 1 && rounds <= 10000, "`rounds` must lie between 1 and 10000");
+  Require(target_dice >= 0 && target_dice <= 1, "`target_dice` must lie between 0 and 1");
+  Require(seed >= 0, "`seed` must not be negative");
+  Require(eligibility.min_sites >= 1 && eligibility.min_sites <= 10000,
+          "`eligibility.min_sites` must lie between 1 and 10000");
+  Require(eligibility.min_patients >= 1, "`eligibility.min_patients` must be at least 1");
+  Require(round.quorum >= 1 && round.quorum <= 10000, "`round.quorum` must lie between 1 and 10000");
+  Require(round.quorum <= eligibility.min_sites,
+          "`round.quorum` is " + std::to_string(round.quorum) + ", more than the " +
+              std::to_string(eligibility.min_sites) + " sites of `eligibility.min_sites`",
+          "Raise `eligibility.min_sites` or lower `round.quorum`.");
+  Require(round.deadline_s > 0 && round.deadline_s <= 30 * 86400.0,
+          "`round.deadline_s` must be above 0 and at most 30 days (2592000)");
+  Require(aggregation.rule == "fedavg",
+          "`aggregation.rule` is \"" + aggregation.rule.substr(0, 40) + "\"; this program knows \"fedavg\"");
+  Require(aggregation.max_update_norm > 0 && aggregation.max_update_norm <= 1e9,
+          "`aggregation.max_update_norm` must be above 0 and at most 1e9");
+  network.Validate();
+  prep.Validate();
+  train.Validate();
+  // The coarsest grid needs two voxels an edge: instance norm of a single one is nothing.
+  const std::int64_t factor = network.GridFactor();
+  Require(train.patch % factor == 0 && train.patch >= 2 * factor,
+          "`train.patch` is " + std::to_string(train.patch) + "; with " + std::to_string(network.features.size()) +
+              " stages it must be a multiple of " + std::to_string(factor) + ", at least twice that",
+          "Take " + std::to_string(std::max((train.patch / factor + 1) * factor, 2 * factor)) + ".");
+}
+
+RunPlan ParseRunPlan(std::string_view toml, std::string_view name) {
+  return Parse(ConfigReader::FromText(toml, name), name);
+}
+
+RunPlan ReadRunPlan(const std::filesystem::path& file) {
+  return Parse(ConfigReader::FromFile(file), file.filename().string());
+}
+
+std::string ToToml(const RunPlan& plan) { return Print(plan, Comments::kShow); }
+
+std::string ExplainRunPlan() {
+  RunPlan plan;
+  plan.name = "my-run";
+  return Print(plan, Comments::kShow);
+}
+
+Digest DigestOf(const RunPlan& plan) { return DigestOf("consilium run plan 1\n" + Print(plan, Comments::kHide)); }
+
+}  // namespace consilium
