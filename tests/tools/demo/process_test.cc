@@ -31,7 +31,8 @@ class ProcessTest : public testing::Test {
     return text.str();
   }
 
-  const std::filesystem::path dir_ = std::filesystem::temp_directory_path() / ("process-test-" + std::to_string(getpid()));
+  const std::filesystem::path dir_ =
+      std::filesystem::temp_directory_path() / ("process-test-" + std::to_string(getpid()));
   const std::filesystem::path log_ = dir_ / "log.txt";
 };
 
@@ -70,8 +71,9 @@ TEST_F(ProcessTest, ChildRunsBesideAndEndsWithTheObject) {
   const auto pid_file = dir_ / "pid";
   pid_t pid = 0;
   {
-    ChildProcess child({"/bin/sh", "-c", "echo $$ > " + (dir_ / "tmp").string() + "; mv " + (dir_ / "tmp").string() + " " +
-                                             pid_file.string() + "; exec sleep 100"},
+    ChildProcess child({"/bin/sh", "-c",
+                        "echo $$ > " + (dir_ / "tmp").string() + "; mv " + (dir_ / "tmp").string() + " " +
+                            pid_file.string() + "; exec sleep 100"},
                        log_);
     WaitForFile(pid_file, child, 10);
     std::ifstream(pid_file) >> pid;
