@@ -9,5 +9,6 @@ class App;
 namespace consilium {
 
 // Each adds one subcommand of the front door `consilium`.
+void AddPhantom(CLI::App& app);
 
 }  // namespace consilium

@@ -3,11 +3,15 @@
 // The front door: small commands over the same libraries as the services.
 #include <CLI/CLI.hpp>
 
+#include "core/base/program.h"
 #include "tools/consilium/commands.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
-  app.require_subcommand(1);
-  CLI11_PARSE(app, argc, argv);
-  return 0;
+  return consilium::RunProgram(argc, argv, [&] {
+    CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
+    app.require_subcommand(1);
+    consilium::AddPhantom(app);
+    CLI11_PARSE(app, argc, argv);
+    return 0;
+  });
 }
