@@ -51,9 +51,9 @@ TEST(Scanner, GridsOfPetAndCtHaveTheSameCentre) {
 }
 
 TEST(Scanner, PetKeepsTheTracerOfABall) {
-  const Volume pet = ScanPet(OneBall({3, -2, 5}, 20, 6, 40), Quiet(), Random(1));
+  const Volume pet = ScanPet(OneBall({3, -2, 5}, 40, 6, 40), Quiet(), Random(1));
   const double activity = Sum(pet) * pet.geometry.VoxelVolumeMl();  // SUV x ml
-  const double exact = 6 * 4.0 / 3.0 * 3.14159265358979 * 8;
+  const double exact = 6 * 4.0 / 3.0 * 3.14159265358979 * 64;
   EXPECT_NEAR(activity, exact, 0.01 * exact);  // 2 mm sampling points
   EXPECT_NEAR(At(pet, {3, -2, 5}), 6, 0.05);
   EXPECT_EQ(At(pet, {80, 60, 100}), 0);
