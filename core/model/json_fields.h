@@ -100,7 +100,9 @@ class JsonReader {
   }
   template <class T>
   static bool Fits(const nlohmann::json& json) {
-    if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (std::is_enum_v<T>) {
+      return json.is_number_unsigned() && json.get<std::uint64_t>() < 64;
+    } else if constexpr (std::is_same_v<T, bool>) {
       return json.is_boolean();
     } else if constexpr (std::is_same_v<T, std::uint64_t>) {
       return json.is_number_unsigned();

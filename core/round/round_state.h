@@ -191,4 +191,8 @@ struct Transition {
 RunState StartRun(RunPlan plan, RunId run, Digest first_model);
 Transition Advance(RunState state, const RunEvent& event);
 
+// While sites are missing: "the plan needs 3 connected sites with at least 50 training patients; 2 are there (coast 96,
+// north 412; valley has 31)". Empty when there are enough.
+std::string MissingSites(const RunState& state);
+
 }  // namespace consilium
