@@ -3,6 +3,7 @@
 #include "core/model/model_update.h"
 
 #include <cmath>
+#include <map>
 
 #include "core/base/error.h"
 #include "core/model/json_fields.h"
@@ -25,6 +26,23 @@ void VisitUpdate(V& v, Update& update) {
   VisitMetrics(v, update.metrics);
 }
 
+template <class Update>
+void ReadMetadata(const std::map<std::string, std::string>& metadata, std::string_view name, Update& update) {
+  const auto found = metadata.find(kUpdateKey);
+  Require(found != metadata.end(), std::string(name) + " holds no update",
+          "It is another safetensors file; an update of consilium-site is needed.");
+  const auto json = ParseJson(found->second, std::string(name));
+  JsonReader reader(json, std::string(name));
+  std::int64_t format = 0;
+  reader.Field("format", format);
+  Require(format == kFormat, std::string(name) + ": it has format " + std::to_string(format) + ", this program knows 1",
+          "Use the program version that wrote it.");
+  VisitUpdate(reader, update);
+  reader.Finish();
+  RequireSensible(update.metrics, name);
+  Require(update.id.attempt >= 1, std::string(name) + ": `attempt` must be at least 1");
+}
+
 }  // namespace
 
 std::string SubmissionId::Text() const {
@@ -40,22 +58,17 @@ std::vector<std::byte> SerializeUpdate(const ModelUpdate& update) {
 
 ModelUpdate ParseUpdate(std::span<const std::byte> bytes, std::string_view name) {
   ParametersFile file = ParseParameters(bytes, name);
-  const auto found = file.metadata.find(kUpdateKey);
-  Require(found != file.metadata.end(), std::string(name) + " holds no update",
-          "It is another safetensors file; an update of consilium-site is needed.");
-  const auto json = ParseJson(found->second, std::string(name));
-  JsonReader reader(json, std::string(name));
-  std::int64_t format = 0;
-  reader.Field("format", format);
-  Require(format == kFormat, std::string(name) + ": it has format " + std::to_string(format) + ", this program knows 1",
-          "Use the program version that wrote it.");
   ModelUpdate update;
-  VisitUpdate(reader, update);
-  reader.Finish();
-  RequireSensible(update.metrics, name);
-  Require(update.id.attempt >= 1, std::string(name) + ": `attempt` must be at least 1");
+  ReadMetadata(file.metadata, name, update);
   update.delta = std::move(file.parameters);
   return update;
+}
+
+UpdateHeader ParseUpdateHeader(std::span<const std::byte> head, std::uint64_t file_size, std::string_view name) {
+  UpdateHeader header;
+  header.layout = ParseSafetensorsHeader(head, file_size, name);
+  ReadMetadata(header.layout.metadata, name, header);
+  return header;
 }
 
 }  // namespace consilium

@@ -25,7 +25,7 @@ class Step {
     site.connected = true;
     site.training_patients = event.training_patients;
     if (s_.phase == RunPhase::kWaiting) {
-      StartIfEnough();
+      if (!event.more_follow) StartIfEnough();
     } else if (s_.phase == RunPhase::kTraining) {
       if (back && s_.ordered.contains(event.site) && !Judged(site.progress)) Order(event.site);
       OrderReserves();

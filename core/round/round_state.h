@@ -96,6 +96,7 @@ struct RunState {
 struct SiteConnected {  // or the number of its patients changed
   SiteId site;
   std::int64_t training_patients = 0;
+  bool more_follow = false;  // others are told of at once: a waiting run does not start before the last of them
   friend bool operator==(const SiteConnected&, const SiteConnected&) = default;
 };
 struct SiteDisconnected {  // after the coordinator's grace for a short cut

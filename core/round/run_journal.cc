@@ -20,6 +20,7 @@ void VisitEvent(V& v, E& e) {
   if constexpr (std::is_same_v<Event, SiteConnected>) {
     v.Field("site", e.site);
     v.Field("training_patients", e.training_patients);
+    v.Field("more_follow", e.more_follow);
   } else if constexpr (std::is_same_v<Event, SiteDisconnected>) {
     v.Field("site", e.site);
   } else if constexpr (std::is_same_v<Event, SiteReported>) {
