@@ -98,7 +98,11 @@ void PartialFile::Append(const v1::Chunk& chunk) {
 }
 
 void PartialFile::Sync() {
-  if (fsync(file_) != 0) throw FileError(ErrorCode::kDataLoss, "keep", path_);
+  // The folder too: without its entry a durable file is lost.
+  const int folder = open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool kept = folder >= 0 && fsync(file_) == 0 && fsync(folder) == 0;
+  if (folder >= 0) close(folder);
+  if (!kept) throw FileError(ErrorCode::kDataLoss, "keep", path_);
 }
 
 void PartialFile::Finish() {
