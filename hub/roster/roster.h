@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/certificate.h"
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/base/secret.h"
+#include "core/base/sqlite.h"
+#include "hub/roster/authority.h"
+
+namespace consilium {
+
+enum class SiteStanding { kWaiting, kApproved, kSuspended, kRevoked };
+std::string_view Name(SiteStanding standing);
+
+struct SiteRecord {
+  SiteId site;
+  std::string display_name;
+  SiteStanding standing = SiteStanding::kWaiting;
+  WallTime since;
+  std::string key_fingerprint;
+  std::optional<Certificate> certificate;
+  std::int64_t training_patients = -1;  // -1: the site has not said yet
+  std::int64_t validation_patients = 0;
+  WallTime last_seen;  // the epoch: never
+};
+
+struct Invitation {
+  SiteId site;
+  Secret token;  // to be shown once
+  WallTime expires;
+};
+
+// What became of an enrolment. Refusals are exceptions with words.
+struct Enrolment {
+  SiteId site;
+  std::string key_fingerprint;
+  std::optional<Certificate> certificate;  // nothing: waiting for the administrator
+};
+
+// Who belongs to the federation: sites, their invitations and certificates, and administrators. The hub's thread only.
+class Roster {
+ public:
+  Roster(Database& database, const Authority& authority, const Clock& clock);
+
+  // "St. Mary" becomes st-mary. Throws Error(kAlreadyExists) when that site is enrolled (unless it is revoked).
+  Invitation Invite(const std::string& name, std::int64_t hours);
+  // True while a token may still be used, a site waits for approval, or an issued certificate was not yet fetched: only
+  // then is the enrolment door open.
+  bool EnrolmentOpen() const;
+
+  // A token works once, for one request; the same token with the same request resumes. Throws Error(kUnauthenticated)
+  // for a token that is unknown, expired or used, Error(kInvalidArgument) for a malformed token or request.
+  Enrolment Enrol(std::string_view token, std::span<const std::byte> request);
+  void Delivered(const SiteId& site);  // the certificate reached the site
+
+  SiteRecord Approve(const SiteId& site);  // issues the certificate; a suspended site comes back
+  SiteRecord Suspend(const SiteId& site);
+  SiteRecord Revoke(const SiteId& site);  // for good; it needs a new invitation
+
+  // The site behind a certificate that TLS has accepted. Throws Error(kPermissionDenied, kUnauthenticated) in words.
+  SiteId RequireSite(const std::string& certificate_pem) const;
+  std::string RequireAdministrator(const std::string& certificate_pem) const;
+  Certificate AddAdministrator(const std::string& name, std::span<const std::byte> request);
+
+  void SetData(const SiteId& site, std::int64_t training, std::int64_t validation);
+  void Seen(const SiteId& site);
+  SiteRecord Get(const SiteId& site) const;  // throws Error(kNotFound) naming the sites there are
+  std::vector<SiteRecord> All() const;       // by name
+
+ private:
+  void SetStanding(const SiteId& site, SiteStanding standing);
+
+  Database& database_;
+  const Authority& authority_;
+  const Clock& clock_;
+};
+
+}  // namespace consilium

@@ -1,0 +1,356 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/round/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "hub/aggregate/aggregator.h"
+#include "proto/codec.h"
+
+namespace consilium {
+namespace {
+
+double Seconds(std::chrono::milliseconds span) { return static_cast<double>(span.count()) / 1000; }
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(seconds, 1e9) * 1000));
+}
+
+v1::HubMessage VerdictMessage(const SubmissionId& id, bool accepted, const std::string& reason) {
+  v1::HubMessage message;
+  v1::Verdict& verdict = *message.mutable_verdict();
+  verdict.set_run(id.run.text());
+  verdict.set_round(id.round.value());
+  verdict.set_attempt(id.attempt);
+  verdict.set_accepted(accepted);
+  verdict.set_reason(reason);
+  return message;
+}
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace
+
+Coordinator::Coordinator(CoordinatorParts parts, CoordinatorPorts ports)
+    : parts_(std::move(parts)), ports_(std::move(ports)), intake_(parts_.spool, parts_.audit) {}
+
+void Coordinator::Resume(std::chrono::milliseconds grace) {
+  const auto newest = parts_.runs.Newest();
+  if (!newest) return;
+  const auto stored = parts_.runs.Find(*newest);
+  Ensure(stored.has_value(), "the newest run is stored");
+  Adopt(StartRun(stored->plan, stored->run, stored->first_model), stored->started);
+  for (const StoredEvent& event : parts_.runs.Events(*newest)) {
+    if (const auto* there = std::get_if<SiteConnected>(&event.event)) {
+      declared_[there->site] = std::max(declared_[there->site], there->training_patients);
+    }
+    Adopt(Advance(*state_, event.event).state, event.time);
+  }
+  traffic_ = parts_.runs.TrafficOf(*newest);
+  plan_toml_ = ToToml(stored->plan);
+  intake_.Begin(stored->plan);
+  if (!Running()) return parts_.spool.RemoveRun(state_->run);
+  LogInfo("a run goes on after a restart", {{"run", state_->run}, {"round", state_->round}});
+  for (const auto& [site, in_run] : state_->sites) {
+    if (in_run.connected) awaited_.insert(site);
+  }
+  Feed(HubRestarted{});
+  for (const Submission& submission : parts_.spool.Complete(state_->run)) JudgeLater(submission.id);
+  parts_.loop.After(grace, [this] {
+    for (const SiteId& site : std::exchange(awaited_, {})) SiteIsLost(site);
+    MakeHeld();
+  });
+}
+
+RunId Coordinator::Start(const RunPlan& plan, const std::optional<GlobalModel>& first,
+                         const std::map<SiteId, std::int64_t>& connected) {
+  if (Running()) {
+    throw Error(ErrorCode::kFailedPrecondition, "run " + state_->run.text() + " is still going on",
+                "Wait for its end, or stop it: consilium-hub run abort " + state_->run.text());
+  }
+  plan.Validate();
+  (void)MakeAggregator(plan.aggregation);
+  const RunId run = parts_.runs.NextRunId(plan.name);
+  const Digest model = FirstModel(plan, run, first);
+  const StoredRun stored{run, plan, model, parts_.clock.Wall()};
+  Transaction transaction(parts_.database);
+  parts_.runs.AddRun(stored);
+  parts_.audit.Add("hub", "start run", run.text(), "first model " + model.Hex());
+  transaction.Commit();
+  traffic_.clear();
+  declared_.clear();
+  round_began_ = stored.started;
+  plan_toml_ = ToToml(plan);
+  intake_.Begin(plan);
+  Adopt(StartRun(plan, run, model), stored.started);
+  auto left = connected.size();
+  for (const auto& [site, patients] : connected) {  // all of them before the first order
+    declared_[site] = patients;
+    Feed(SiteConnected{site, patients, --left > 0});
+  }
+  ports_.changed();
+  return run;
+}
+
+Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std::optional<GlobalModel>& first) {
+  ModelCard card;
+  card.network = plan.network;
+  card.prep = plan.prep;
+  card.federation = parts_.federation;
+  card.run = run;
+  card.version = ModelVersion(0);
+  card.seed = static_cast<std::uint64_t>(plan.seed);
+  if (!first) return parts_.models.Put(SerializeModel(card, InitialParameters(plan.network, card.seed)));
+  Require(first->card.network == plan.network, "the given model is another network than the plan's",
+          "Make the plan's [network] the model's, or give another model: consilium inspect FILE shows it.");
+  Require(first->card.prep.digest() == plan.prep.digest(),
+          "the given model was trained on data prepared by another plan",
+          "Make the plan's [prep] the model's: consilium inspect FILE shows it.");
+  card.parent = first->digest;
+  return parts_.models.Put(SerializeModel(card, first->parameters));
+}
+
+void Coordinator::Abort(const RunId& run, const std::string& reason) {
+  if (!Running() || (!run.empty() && run != state_->run)) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                run.empty() ? std::string("no run is going on") : "run " + run.text() + " is not going on",
+                "See: consilium-hub run show");
+  }
+  Feed(AbortAsked{reason}, [&] { parts_.audit.Add("hub", "abort run", state_->run.text(), reason); });
+}
+
+void Coordinator::SiteIsThere(const SiteId& site, std::int64_t training_patients) {
+  if (!Running()) return;
+  const auto known = state_->sites.find(site);
+  const bool short_cut = known != state_->sites.end() && known->second.connected;
+  DataChanged(site, training_patients);
+  if (short_cut) ResendOpenOrder(site);
+  awaited_.erase(site);
+  if (awaited_.empty()) MakeHeld();
+}
+
+void Coordinator::DataChanged(const SiteId& site, std::int64_t training_patients) {
+  if (!Running()) return;
+  declared_[site] = std::max(declared_[site], training_patients);
+  Feed(SiteConnected{site, training_patients});
+}
+
+// For a site whose stream was cut and is back before its grace was over: the run has not noticed.
+void Coordinator::ResendOpenOrder(const SiteId& site) {
+  if (!Running() || !state_->ordered.contains(site)) return;
+  const SiteInRun& in_run = state_->sites.at(site);
+  if (in_run.progress == SiteProgress::kAccepted || in_run.progress == SiteProgress::kRejected) return;
+  if (state_->phase == RunPhase::kTraining) Order({site, state_->round, state_->attempt, state_->model});
+  if (state_->phase == RunPhase::kFinishing && !in_run.final_dice) Evaluate({site, state_->model});
+}
+
+void Coordinator::SiteIsLost(const SiteId& site) {
+  if (Running()) Feed(SiteDisconnected{site});
+}
+
+void Coordinator::Progressed(const SiteId& site, const v1::Progress& progress) {
+  if (!Running() || progress.run() != state_->run.text()) return;
+  const bool uploading = progress.stage() == v1::Progress::STAGE_UPLOADING;
+  Feed(SiteReported{site, RoundNumber(progress.round()), uploading ? SiteProgress::kUploading : SiteProgress::kTraining,
+                    std::clamp(progress.fraction(), 0.0, 1.0)});
+}
+
+void Coordinator::Refused(const SiteId& site, const v1::Refusal& refusal) {
+  if (!Running() || refusal.run() != state_->run.text()) return;
+  const std::string reason = refusal.reason().substr(0, 300);
+  LogWarning("a site refused an order", {{"site", site}, {"round", refusal.round()}, {"reason", reason}});
+  Feed(SiteRefused{site, RoundNumber(refusal.round()), reason});
+}
+
+void Coordinator::Evaluated(const SiteId& site, const v1::Evaluation& evaluation) {
+  if (!Running() || evaluation.run() != state_->run.text()) return;
+  Feed(FinalEvaluated{site, DigestFromBytes(evaluation.model(), "an evaluation"), DiceFromMessage(evaluation)});
+}
+
+v1::UploadState Coordinator::Offer(const SiteId& site, const v1::UploadHeader& header) {
+  const SubmissionId id = SubmissionFromMessage(header, site);
+  const v1::UploadState answer = intake_.Offer(state_ ? &*state_ : nullptr, id, header);
+  // The same submission again gets the same verdict again: the first one may have been lost on its way.
+  const auto known = parts_.spool.Find(id);
+  if (known->state == Submission::State::kAccepted) ports_.send(site, VerdictMessage(id, true, {}));
+  if (known->state == Submission::State::kRejected) ports_.send(site, VerdictMessage(id, false, known->reason));
+  return answer;
+}
+
+v1::UploadState Coordinator::Store(const SiteId& site, const v1::UploadHeader& header, const v1::Chunk& chunk) {
+  const SubmissionId id = SubmissionFromMessage(header, site);
+  const bool finished = parts_.spool.Append(id, chunk);
+  if (state_ && id.run == state_->run) traffic_[id.round].up += chunk.data().size();
+  if (finished) JudgeLater(id);
+  v1::UploadState answer;
+  answer.set_offset(chunk.offset() + chunk.data().size());
+  answer.set_complete(finished || parts_.spool.Find(id)->state != Submission::State::kArriving);
+  return answer;
+}
+
+void Coordinator::CountDown(std::uint64_t bytes) {
+  if (state_) traffic_[state_->round].down += bytes;
+}
+
+double Coordinator::SecondsInRound() const {
+  return Running() ? std::max(0.0, Seconds(parts_.clock.Wall() - round_began_)) : 0;
+}
+
+// The event is durable before anything that follows from it happens; after a crash in between, HubRestarted asks again.
+void Coordinator::Feed(const RunEvent& event, const std::function<void()>& also) {
+  Transition next = Advance(*state_, event);
+  const bool nothing = next.state == *state_ && next.actions.empty();
+  const WallTime now = parts_.clock.Wall();
+  if ((!nothing && !std::holds_alternative<SiteReported>(event)) || also) {
+    Transaction transaction(parts_.database);
+    if (!nothing) parts_.runs.AddEvent(state_->run, {now, event});
+    if (also) also();
+    for (const RoundNumber round : {state_->round, next.state.round}) {
+      if (traffic_.contains(round)) parts_.runs.SetTraffic(state_->run, round, traffic_[round]);
+    }
+    transaction.Commit();
+  }
+  if (nothing) return;
+  Adopt(std::move(next.state), now);
+  for (const RunAction& action : next.actions) Carry(action);
+  ports_.changed();
+}
+
+void Coordinator::Adopt(RunState next, WallTime time) {
+  if (!state_ || state_->run != next.run || next.round != state_->round || next.phase == RunPhase::kFinishing) {
+    round_began_ = time;
+  }
+  state_ = std::move(next);
+}
+
+void Coordinator::Carry(const RunAction& action) {
+  std::visit(Overloaded{
+                 [&](const OrderTraining& order) { Order(order); },
+                 [&](const OrderEvaluation& order) { Evaluate(order); },
+                 [&](const SetDeadline& deadline) { Arm(deadline); },
+                 [&](const Aggregate& aggregate) {
+                   held_ = aggregate;
+                   if (awaited_.empty()) MakeHeld();
+                 },
+                 [&](const CancelTraining& cancel) {
+                   v1::HubMessage message;
+                   message.mutable_cancel()->set_run(state_->run.text());
+                   message.mutable_cancel()->set_round(cancel.round.value());
+                   message.mutable_cancel()->set_reason(state_->reason);
+                   ports_.send(cancel.site, std::move(message));
+                 },
+                 [&](const RunEnded&) { End(); },
+             },
+             action);
+}
+
+void Coordinator::Order(const OrderTraining& order) {
+  v1::HubMessage message;
+  v1::TrainOrder& train = *message.mutable_train();
+  train.set_run(state_->run.text());
+  train.set_round(order.round.value());
+  train.set_attempt(order.attempt);
+  train.set_model(ToBytes(order.model));
+  train.set_model_bytes(std::filesystem::file_size(parts_.models.PathOf(order.model)));
+  train.set_plan_toml(plan_toml_);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+  train.set_seconds_left(left.count() > 0 ? Seconds(left) : state_->plan.round.deadline_s);
+  ports_.send(order.site, std::move(message));
+}
+
+void Coordinator::Evaluate(const OrderEvaluation& order) {
+  v1::HubMessage message;
+  v1::EvaluateOrder& evaluate = *message.mutable_evaluate();
+  evaluate.set_run(state_->run.text());
+  evaluate.set_model(ToBytes(order.model));
+  evaluate.set_model_bytes(std::filesystem::file_size(parts_.models.PathOf(order.model)));
+  evaluate.set_plan_toml(plan_toml_);
+  ports_.send(order.site, std::move(message));
+}
+
+void Coordinator::Arm(const SetDeadline& deadline) {
+  deadline_ = std::chrono::steady_clock::now() + Milliseconds(deadline.seconds);
+  parts_.loop.After(Milliseconds(deadline.seconds), [this, deadline, run = state_->run] {
+    if (Running() && state_->run == run) Feed(DeadlinePassed{deadline.round, deadline.attempt});
+  });
+}
+
+void Coordinator::MakeHeld() {
+  if (!held_) return;
+  parts_.loop.Post([this, aggregate = *std::exchange(held_, std::nullopt)] { Make(aggregate); });
+}
+
+void Coordinator::Make(const Aggregate& aggregate) {
+  if (!Running() || state_->phase != RunPhase::kAggregating || state_->round != aggregate.round) return;
+  try {
+    const GlobalModel base = ParseModel(parts_.models.Get(aggregate.base), "the global model");
+    std::vector<SpooledUpdate> updates;
+    std::vector<UpdateSource> sources;
+    updates.reserve(aggregate.updates.size());
+    ModelCard card = base.card;
+    card.run = state_->run;
+    card.version = base.card.version.Next();
+    card.parent = aggregate.base;
+    card.sites = static_cast<std::int64_t>(aggregate.updates.size());
+    card.samples = 0;
+    for (const AcceptedUpdate& accepted : aggregate.updates) {
+      const SpooledUpdate& update = updates.emplace_back(parts_.spool.PathOf(accepted.id), accepted.id.Text());
+      sources.push_back({accepted.metrics.samples,
+                         [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
+      card.samples += accepted.metrics.samples;
+    }
+    const Parameters next = MakeAggregator(state_->plan.aggregation)->Combine(base.parameters, sources);
+    const Digest model = parts_.models.Put(SerializeModel(card, next));
+    Feed(ModelMade{aggregate.round, model, Seconds(parts_.clock.Wall() - round_began_)}, [&] {
+      parts_.audit.Add("hub", "make model", state_->run.text() + "/" + std::to_string(aggregate.round.value()),
+                       model.Hex());
+    });
+  } catch (const Error& error) {
+    LogError("the model cannot be made", {{"run", state_->run}, {"round", aggregate.round}, {"error", error.what()}});
+    Feed(AbortAsked{"round " + std::to_string(aggregate.round.value()) + " cannot be averaged: " + error.what()});
+    return;
+  }
+  for (const AcceptedUpdate& accepted : aggregate.updates) parts_.spool.RemoveFile(accepted.id);
+}
+
+void Coordinator::JudgeLater(const SubmissionId& id) {
+  parts_.loop.Post([this, id] { Judge(id); });
+}
+
+void Coordinator::Judge(const SubmissionId& id) {
+  const auto submission = parts_.spool.Find(id);
+  if (!submission || submission->state != Submission::State::kComplete || !state_ || state_->run != id.run) return;
+  Verdict verdict;
+  if (!Running() || state_->phase != RunPhase::kTraining || state_->round != id.round ||
+      state_->attempt != id.attempt) {
+    verdict.reason = "the round closed before the update was judged";
+  } else {
+    verdict = intake_.Judge(*state_, *submission, declared_[id.site]);
+  }
+  Feed(UpdateJudged{{id, submission->digest, verdict.metrics}, verdict.accepted, verdict.reason}, [&] {
+    parts_.spool.Judge(id, verdict.accepted, verdict.reason);
+    parts_.audit.Add("hub", verdict.accepted ? "accept update" : "refuse update", id.Text(),
+                     verdict.accepted ? submission->digest.Hex() : verdict.reason);
+  });
+  if (!verdict.accepted) {
+    LogWarning("an update is refused", {{"site", id.site}, {"round", id.round}, {"reason", verdict.reason}});
+    parts_.spool.RemoveFile(id);
+  }
+  ports_.send(id.site, VerdictMessage(id, verdict.accepted, verdict.reason));
+}
+
+void Coordinator::End() {
+  parts_.audit.Add("hub", "end run", state_->run.text(), std::string(Name(state_->phase)) + " " + state_->reason);
+  parts_.spool.RemoveRun(state_->run);
+}
+
+}  // namespace consilium
