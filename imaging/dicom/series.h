@@ -34,12 +34,12 @@ struct Slice {
   std::uint64_t pixel_offset = 0;  // of the pixel bytes in the file; 0 if they are compressed
 };
 
-// How the stored pixels of all slices are written (DICOM PS3.3 C.7.6.3).
+// How the stored pixels of all slices are written (DICOM PS3.3 C.7.6.3). MONOCHROME1 and MONOCHROME2 hold the same
+// physical values: which end is shown white is for a viewer.
 struct PixelFormat {
   int bits_allocated = 16;  // 8 or 16
   int bits_stored = 16;
   bool is_signed = false;
-  bool inverted = false;  // MONOCHROME1: the largest stored value is the darkest
 };
 
 // One PET, CT or MR series that is a volume: same orientation and size in all slices, even spacing, no gap.

@@ -50,7 +50,7 @@ std::vector<std::filesystem::path> FilesOf(const Series& series);
 Series ReadSeriesFiles(std::span<const std::filesystem::path> files);
 
 // Reads and decodes the pixels: uncompressed, RLE, JPEG lossless, JPEG-LS. PET comes out in SUV (body weight).
-// Two threads. Throws Error(kDataLoss) naming the file if one is damaged or no longer what the header said.
+// Throws Error(kDataLoss) naming the file if one is damaged or no longer what the header said.
 Volume ToVolume(const Series& series, SeriesKey key);
 
 }  // namespace consilium

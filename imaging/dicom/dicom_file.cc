@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "imaging/dicom/dicom_file.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcdict.h>
+#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dctk.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+
+#include "core/base/error.h"
+
+namespace consilium {
+namespace {
+
+void PrepareDcmtk() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    DcmRLEDecoderRegistration::registerCodecs();
+    DJDecoderRegistration::registerCodecs();
+    DJLSDecoderRegistration::registerCodecs();
+  });
+}
+
+DcmTagKey Key(TagNumber tag) { return {static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag & 0xFFFF)}; }
+
+std::vector<char> ReadBytes(const std::filesystem::path& file, std::uint64_t count) {
+  std::vector<char> bytes(count);
+  std::ifstream in(file, std::ios::binary);
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(count))) {
+    throw Error(ErrorCode::kDataLoss, "cannot read " + file.string(), "Check the disk, then copy the file again.");
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void DicomFileDeleter::operator()(DcmFileFormat* file) const { delete file; }
+
+DicomFile ParseDicom(const std::filesystem::path& file, const PreScan& scan, ReadPart part) {
+  PrepareDcmtk();
+  // From memory: what was checked is what is parsed, and nothing after the pixels is ever looked at.
+  const std::vector<char> bytes = ReadBytes(file, part == ReadPart::kHeader ? scan.header_bytes : scan.checked_bytes);
+  DcmInputBufferStream stream;
+  stream.setBuffer(bytes.data(), static_cast<offile_off_t>(bytes.size()));
+  stream.setEos();
+  DicomFile parsed(new DcmFileFormat);
+  parsed->transferInit();
+  const OFCondition read = parsed->read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
+  parsed->transferEnd();
+  if (read.bad()) {
+    throw Error(ErrorCode::kDataLoss, "cannot read " + file.string() + " as DICOM: " + read.text(),
+                "The file is damaged: export it again.");
+  }
+  parsed->loadAllDataIntoMemory();
+  return parsed;
+}
+
+DicomFile OpenDicom(const std::filesystem::path& file, ReadPart part) {
+  const PreScan scan = PreScanFile(file);
+  Require(scan.is_dicom, file.string() + " is not a DICOM file", "Give a file that starts with a DICOM preamble.");
+  Require(scan.fault.empty(), "cannot read " + file.string() + ": " + scan.fault, "Export the file again.");
+  return ParseDicom(file, scan, part);
+}
+
+DcmItem& DataSet(DcmFileFormat& file) { return *file.getDataset(); }
+
+std::string TextOf(DcmItem& item, TagNumber tag) {
+  OFString text;
+  if (item.findAndGetOFStringArray(Key(tag), text).bad()) return {};
+  std::string out(text.c_str(), text.length());
+  while (!out.empty() && (out.back() == ' ' || out.back() == '\0')) out.pop_back();
+  return out;
+}
+
+std::vector<double> NumbersOf(DcmItem& item, TagNumber tag) {
+  DcmElement* element = nullptr;
+  if (item.findAndGetElement(Key(tag), element).bad() || element == nullptr) return {};
+  std::vector<double> out;
+  const unsigned long count = element->getVM();
+  for (unsigned long i = 0; i < count; ++i) {
+    Float64 value = 0;
+    if (item.findAndGetFloat64(Key(tag), value, i).bad()) {
+      OFString text;
+      OFBool good = OFFalse;
+      if (element->getOFString(text, i).bad()) return {};
+      value = OFStandard::atof(text.c_str(), &good);
+      if (!good) return {};
+    }
+    if (!std::isfinite(value)) return {};
+    out.push_back(value);
+  }
+  return out;
+}
+
+std::optional<double> NumberOf(DcmItem& item, TagNumber tag) {
+  const std::vector<double> numbers = NumbersOf(item, tag);
+  if (numbers.empty()) return std::nullopt;
+  return numbers.front();
+}
+
+std::vector<DcmItem*> ItemsOf(DcmItem& item, TagNumber tag) {
+  DcmSequenceOfItems* sequence = nullptr;
+  std::vector<DcmItem*> out;
+  if (item.findAndGetSequence(Key(tag), sequence).bad() || sequence == nullptr) return out;
+  for (unsigned long i = 0; i < sequence->card(); ++i) out.push_back(sequence->getItem(i));
+  return out;
+}
+
+std::string TagWords(TagNumber tag) {
+  std::array<char, 16> numbers{};
+  std::snprintf(numbers.data(), numbers.size(), " (%04X,%04X)", tag >> 16, tag & 0xFFFF);
+  DcmTag named(Key(tag));
+  return std::string(named.getTagName()) + numbers.data();
+}
+
+}  // namespace consilium

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "imaging/dicom/series_reader.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "core/base/error.h"
+#include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/slice_header.h"
+
+namespace consilium {
+namespace fs = std::filesystem;
+namespace {
+
+// The files of one series as they are found.
+struct Group {
+  std::vector<SliceHeader> slices;
+  std::optional<RejectedSeries> damaged;  // the first file of it that cannot be parsed
+};
+
+class Scan {
+ public:
+  void Add(const fs::path& file) {
+    PreScan scan;
+    try {
+      scan = PreScanFile(file);
+      if (!scan.is_dicom) {
+        ++out_.other_files;
+      } else if (!scan.fault.empty()) {
+        Damaged(file, scan, "not readable: " + scan.fault);
+      } else {
+        Parse(file, scan);
+      }
+    } catch (const Error& error) {
+      Damaged(file, scan, std::string("not readable: ") + error.what());
+    }
+  }
+
+  SeriesScan Finish() {
+    for (auto& [uid, group] : groups_) {
+      if (group.damaged) {
+        out_.rejected.push_back(std::move(*group.damaged));
+        continue;
+      }
+      const fs::path place = group.slices.front().slice.file.parent_path();
+      BuiltSeries built = BuildSeries(std::move(group.slices));
+      if (built.fault.empty()) {
+        out_.usable.push_back(std::move(built.series));
+      } else {
+        out_.rejected.push_back({place, std::move(built.fault)});
+      }
+    }
+    std::sort(out_.usable.begin(), out_.usable.end(),
+              [](const Series& a, const Series& b) { return FilesOf(a).front() < FilesOf(b).front(); });
+    std::sort(out_.rejected.begin(), out_.rejected.end(),
+              [](const RejectedSeries& a, const RejectedSeries& b) { return a.place < b.place; });
+    return std::move(out_);
+  }
+
+ private:
+  void Parse(const fs::path& file, const PreScan& scan) {
+    const DicomFile parsed = ParseDicom(file, scan, ReadPart::kHeader);
+    DcmItem& dataset = DataSet(*parsed);
+    switch (KindOf(dataset)) {
+      case FileKind::kStructureSet: out_.structure_sets.push_back(file); return;
+      case FileKind::kSegmentation: out_.segmentations.push_back(file); return;
+      case FileKind::kOther: ++out_.other_files; return;
+      case FileKind::kSlice: break;
+    }
+    SliceHeader header = ReadSliceHeader(dataset, file, scan);
+    groups_[header.info.series_uid].slices.push_back(std::move(header));
+  }
+
+  // A damaged slice makes its series unusable: without it the volume would be another one.
+  void Damaged(const fs::path& file, const PreScan& scan, std::string reason) {
+    if (scan.series_uid.empty()) {
+      out_.rejected.push_back({file, std::move(reason)});
+      return;
+    }
+    auto& damaged = groups_[scan.series_uid].damaged;
+    if (!damaged) damaged = RejectedSeries{file, std::move(reason)};
+  }
+
+  std::map<Confidential, Group> groups_;
+  SeriesScan out_;
+};
+
+std::vector<fs::path> FilesBelow(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    throw Error(ErrorCode::kNotFound, "no folder " + folder.string(), "Give a folder of DICOM files.");
+  }
+  std::vector<fs::path> files;
+  const auto options = fs::directory_options::skip_permission_denied;
+  for (fs::recursive_directory_iterator it(folder, options, error), end; it != end; it.increment(error)) {
+    if (error) break;
+    const bool hidden = it->path().filename().string().starts_with('.');
+    if (hidden && it->is_directory(error)) it.disable_recursion_pending();
+    if (!hidden && it->is_regular_file(error)) files.push_back(it->path());
+  }
+  if (error) {
+    throw Error(ErrorCode::kNotFound, "cannot list " + folder.string() + ": " + error.message(),
+                "Check the folder and its rights.");
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Series TheOnly(SeriesScan scan, const std::string& place) {
+  if (scan.usable.size() == 1 && scan.rejected.empty()) return std::move(scan.usable.front());
+  if (scan.usable.size() > 1) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                place + " holds " + std::to_string(scan.usable.size()) + " image series, not one",
+                "Give the folder of one series.");
+  }
+  if (scan.rejected.empty()) {
+    throw Error(ErrorCode::kFailedPrecondition, "no PET, CT or MR series in " + place,
+                "Give a folder that holds the DICOM files of one series.");
+  }
+  const RejectedSeries& bad = scan.rejected.front();
+  throw Error(ErrorCode::kFailedPrecondition, "the series in " + place + " cannot be used: " + bad.reason,
+              "Look at " + bad.place.string() + ", or export the series again.");
+}
+
+}  // namespace
+
+SeriesScan ScanFiles(std::span<const fs::path> files, const ScanOptions& options) {
+  Scan scan;
+  const auto all = static_cast<std::int64_t>(files.size());
+  for (std::int64_t i = 0; i < all; ++i) {
+    if (options.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "stopped while reading DICOM files");
+    scan.Add(files[static_cast<std::size_t>(i)]);
+    if (options.progress) options.progress(i + 1, all);
+  }
+  return scan.Finish();
+}
+
+SeriesScan ScanFolder(const fs::path& folder, const ScanOptions& options) {
+  return ScanFiles(FilesBelow(folder), options);
+}
+
+Series ReadSeries(const fs::path& folder) { return TheOnly(ScanFolder(folder), folder.string()); }
+
+Series ReadSeriesFiles(std::span<const fs::path> files) {
+  Require(!files.empty(), "no files of a series given");
+  return TheOnly(ScanFiles(files), files.front().parent_path().string());
+}
+
+std::vector<fs::path> FilesOf(const Series& series) {
+  std::vector<fs::path> files;
+  files.reserve(series.slices.size());
+  for (const Slice& slice : series.slices) files.push_back(slice.file);
+  return files;
+}
+
+}  // namespace consilium

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "imaging/dicom/slice_header.h"
+
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/tags.h"
+
+namespace consilium {
+namespace {
+
+constexpr int kLargestEdge = 16384;  // rows or columns
+
+// Reads tags and remembers the first one that is missing.
+class Reader {
+ public:
+  Reader(DcmItem& item, std::string& fault) : item_(item), fault_(fault) {}
+
+  void Fault(std::string words) {
+    if (fault_.empty()) fault_ = std::move(words);
+  }
+
+  double Number(TagNumber tag) { return Numbers(tag, 1).front(); }
+
+  int Integer(TagNumber tag, int low, int high) {
+    const double value = Number(tag);
+    if (value >= low && value <= high) return static_cast<int>(value);
+    Fault(TagWords(tag) + " is out of bounds");
+    return low;
+  }
+
+  std::vector<double> Numbers(TagNumber tag, std::size_t count) {
+    std::vector<double> values = NumbersOf(item_, tag);
+    if (values.size() == count) return values;
+    Fault((values.empty() ? "missing tag " : "not the right count of numbers in ") + TagWords(tag));
+    return std::vector<double>(count, 0.0);
+  }
+
+  Confidential Secret(TagNumber tag) { return Confidential(TextOf(item_, tag)); }
+
+ private:
+  DcmItem& item_;
+  std::string& fault_;
+};
+
+std::string_view SopClass(FileKind kind, Modality modality) {
+  if (kind == FileKind::kStructureSet) return "1.2.840.10008.5.1.4.1.1.481.3";
+  if (kind == FileKind::kSegmentation) return "1.2.840.10008.5.1.4.1.1.66.4";
+  switch (modality) {
+    case Modality::kPet: return "1.2.840.10008.5.1.4.1.1.128";
+    case Modality::kCt: return "1.2.840.10008.5.1.4.1.1.2";
+    case Modality::kMr: return "1.2.840.10008.5.1.4.1.1.4";
+  }
+  return {};
+}
+
+std::optional<Modality> ModalityOf(const std::string& sop_class) {
+  for (const Modality m : {Modality::kPet, Modality::kCt, Modality::kMr}) {
+    // Enhanced CT, MR and PET are named in the fault of the slice.
+    if (sop_class == SopClass(FileKind::kSlice, m)) return m;
+  }
+  if (sop_class == "1.2.840.10008.5.1.4.1.1.2.1") return Modality::kCt;
+  if (sop_class == "1.2.840.10008.5.1.4.1.1.4.1") return Modality::kMr;
+  if (sop_class == "1.2.840.10008.5.1.4.1.1.130") return Modality::kPet;
+  return std::nullopt;
+}
+
+void ReadGeometry(Reader& read, SliceHeader& h) {
+  h.rows = read.Integer(tag::kRows, 1, kLargestEdge);
+  h.columns = read.Integer(tag::kColumns, 1, kLargestEdge);
+  const auto position = read.Numbers(tag::kPosition, 3);
+  const auto orientation = read.Numbers(tag::kOrientation, 6);
+  const auto spacing = read.Numbers(tag::kPixelSpacing, 2);
+  h.slice.position_mm = {position[0], position[1], position[2]};
+  h.row = {orientation[0], orientation[1], orientation[2]};
+  h.column = {orientation[3], orientation[4], orientation[5]};
+  h.row_spacing_mm = spacing[0];
+  h.column_spacing_mm = spacing[1];
+  if (spacing[0] <= 0 || spacing[1] <= 0 || spacing[0] > 1000 || spacing[1] > 1000) {
+    read.Fault(TagWords(tag::kPixelSpacing) + " is out of bounds");
+  }
+  const double row = Norm(h.row), column = Norm(h.column);
+  if (std::abs(row - 1) > 1e-2 || std::abs(column - 1) > 1e-2 || std::abs(Dot(h.row, h.column)) > 1e-2) {
+    read.Fault(TagWords(tag::kOrientation) + " is not two right-angled unit vectors");
+    return;
+  }
+  h.row = (1 / row) * h.row;
+  h.column = (1 / column) * h.column;
+}
+
+void ReadPixelFormat(Reader& read, DcmItem& item, SliceHeader& h) {
+  if (read.Integer(tag::kSamplesPerPixel, 0, 65535) != 1) read.Fault("colour images are no volume");
+  const std::string photometric = TextOf(item, tag::kPhotometric);
+  if (photometric.empty()) read.Fault("missing tag " + TagWords(tag::kPhotometric));
+  if (photometric != "MONOCHROME1" && photometric != "MONOCHROME2") read.Fault("colour images are no volume");
+  if (NumberOf(item, tag::kFrames).value_or(1) != 1) read.Fault("several frames in one file (enhanced or multi-frame)");
+  h.format.bits_allocated = read.Integer(tag::kBitsAllocated, 1, 64);
+  h.format.bits_stored = read.Integer(tag::kBitsStored, 1, 64);
+  h.format.is_signed = read.Integer(tag::kPixelRepresentation, 0, 1) == 1;
+  const int high_bit = read.Integer(tag::kHighBit, 0, 63);
+  const bool known = h.format.bits_allocated == 8 || h.format.bits_allocated == 16;
+  if (!known || h.format.bits_stored > h.format.bits_allocated || high_bit != h.format.bits_stored - 1) {
+    read.Fault("pixels that are not 8 or 16 bits (0028,0100)");
+  }
+}
+
+void ReadRescale(Reader& read, DcmItem& item, SliceHeader& h) {
+  const auto slope = NumberOf(item, tag::kSlope), intercept = NumberOf(item, tag::kIntercept);
+  if (h.modality != Modality::kMr) {
+    if (!slope) read.Fault("missing tag " + TagWords(tag::kSlope));
+    if (!intercept) read.Fault("missing tag " + TagWords(tag::kIntercept));
+  }
+  h.slice.slope = slope.value_or(1);
+  h.slice.intercept = intercept.value_or(0);
+  if (h.slice.slope == 0) read.Fault(TagWords(tag::kSlope) + " is zero");
+}
+
+PetFacts ReadPetFacts(DcmItem& item) {
+  PetFacts f;
+  f.units = TextOf(item, tag::kUnits);
+  f.suv_type = TextOf(item, tag::kSuvType);
+  f.decay_correction = TextOf(item, tag::kDecayCorrection);
+  f.corrected_image = TextOf(item, tag::kCorrectedImage);
+  f.series_date = TextOf(item, tag::kSeriesDate);
+  f.series_time = TextOf(item, tag::kSeriesTime);
+  f.acquisition_date = TextOf(item, tag::kAcquisitionDate);
+  f.acquisition_time = TextOf(item, tag::kAcquisitionTime);
+  f.weight_kg = NumberOf(item, tag::kPatientWeight);
+  for (DcmItem* dose : ItemsOf(item, tag::kRadiopharmaceuticals)) {
+    f.injection_date_time = TextOf(*dose, tag::kStartDateTime);
+    f.injection_time = TextOf(*dose, tag::kStartTime);
+    f.dose_bq = NumberOf(*dose, tag::kTotalDose);
+    f.half_life_s = NumberOf(*dose, tag::kHalfLife);
+    break;
+  }
+  return f;
+}
+
+void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
+  if (!scan.has_pixels) return read.Fault("missing tag " + TagWords(tag::kPixelData));
+  if (scan.compressed) return;
+  h.slice.pixel_offset = scan.pixel_offset;
+  const std::uint64_t needed = static_cast<std::uint64_t>(h.rows) * static_cast<std::uint64_t>(h.columns) *
+                               static_cast<std::uint64_t>(h.format.bits_allocated / 8);
+  if (scan.pixel_bytes < needed) read.Fault("fewer pixels than rows and columns say");
+}
+
+}  // namespace
+
+FileKind KindOf(DcmItem& dataset) {
+  const std::string sop_class = TextOf(dataset, tag::kSopClassUid);
+  if (sop_class == SopClass(FileKind::kStructureSet, {})) return FileKind::kStructureSet;
+  if (sop_class == SopClass(FileKind::kSegmentation, {})) return FileKind::kSegmentation;
+  return ModalityOf(sop_class) ? FileKind::kSlice : FileKind::kOther;
+}
+
+SliceHeader ReadSliceHeader(DcmItem& item, const std::filesystem::path& file, const PreScan& scan) {
+  SliceHeader h;
+  Reader read(item, h.fault);
+  h.slice.file = file;
+  h.slice.sop_instance_uid = read.Secret(tag::kSopInstanceUid);
+  h.info = {read.Secret(tag::kPatientId),        read.Secret(tag::kPatientName),      read.Secret(tag::kStudyUid),
+            read.Secret(tag::kSeriesUid),        read.Secret(tag::kFrameOfReference), read.Secret(tag::kStudyDate),
+            read.Secret(tag::kSeriesDescription)};
+  if (h.info.series_uid.empty()) read.Fault("missing tag " + TagWords(tag::kSeriesUid));
+  if (h.slice.sop_instance_uid.empty()) read.Fault("missing tag " + TagWords(tag::kSopInstanceUid));
+  const std::string sop_class = TextOf(item, tag::kSopClassUid);
+  h.modality = ModalityOf(sop_class).value_or(Modality::kCt);
+  if (sop_class != SopClass(FileKind::kSlice, h.modality)) {
+    read.Fault("enhanced (multi-frame) images are not read; export the series as single slices");
+  }
+  ReadPixelFormat(read, item, h);
+  ReadGeometry(read, h);
+  ReadRescale(read, item, h);
+  if (h.modality == Modality::kPet) h.pet = ReadPetFacts(item);
+  CheckPixelBytes(read, scan, h);
+  return h;
+}
+
+}  // namespace consilium
