@@ -249,7 +249,7 @@ class Walk {
     CheckEnd(e, End());
     if (e.vr == "SQ" || (level.implicit && LooksLikeSequence(e))) return Enter(Level::kSequence, e, level.implicit);
     if (e.length > limits_.value_bytes) throw Fault{TagName(e.tag) + " is larger than any scanner writes"};
-    if (top && e.tag == kSeriesUid) out_.series_uid = Confidential(TextOf(e));
+    if (top && e.tag == kSeriesUid) out_.series_uid = PatientText(TextOf(e));
     return e.value + e.length;
   }
 

@@ -9,7 +9,7 @@
 
 #include "core/data/geometry.h"
 #include "core/data/label_map.h"
-#include "imaging/dicom/confidential.h"
+#include "core/data/patient_text.h"
 
 namespace consilium {
 
@@ -22,9 +22,9 @@ struct Roi {
 
 struct RtStruct {
   std::filesystem::path file;
-  Confidential patient_id;
-  Confidential frame_of_reference_uid;
-  std::vector<Confidential> referenced_series_uids;
+  PatientText patient_id;
+  PatientText frame_of_reference_uid;
+  std::vector<PatientText> referenced_series_uids;
   std::vector<Roi> rois;
 };
 

@@ -9,7 +9,7 @@
 
 #include "core/data/geometry.h"
 #include "core/data/label_map.h"
-#include "imaging/dicom/confidential.h"
+#include "core/data/patient_text.h"
 
 namespace consilium {
 
@@ -20,8 +20,8 @@ struct SegInfo {
   std::vector<std::string> algorithms;  // one for each segment: "Consilium 0.1, model 5f0c..."; empty if drawn by hand
   std::int64_t frames = 0;
   Size3 size;  // columns, rows, frames
-  Confidential referenced_series_uid;
-  Confidential frame_of_reference_uid;
+  PatientText referenced_series_uid;
+  PatientText frame_of_reference_uid;
 };
 
 SegInfo ReadSegInfo(const std::filesystem::path& file);

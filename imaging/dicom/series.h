@@ -8,26 +8,26 @@
 #include <vector>
 
 #include "core/data/geometry.h"
+#include "core/data/patient_text.h"
 #include "core/data/volume.h"
-#include "imaging/dicom/confidential.h"
 
 namespace consilium {
 
 // Who and what a series is. Never leaves imaging and site-node.
 struct SeriesInfo {
-  Confidential patient_id;
-  Confidential patient_name;
-  Confidential study_uid;
-  Confidential series_uid;
-  Confidential frame_of_reference_uid;  // empty if the files have none
-  Confidential study_date;              // YYYYMMDD, as in the file
-  Confidential series_description;
+  PatientText patient_id;
+  PatientText patient_name;
+  PatientText study_uid;
+  PatientText series_uid;
+  PatientText frame_of_reference_uid;  // empty if the files have none
+  PatientText study_date;              // YYYYMMDD, as in the file
+  PatientText series_description;
 };
 
 // Where the pixels of one slice lie and what they mean.
 struct Slice {
   std::filesystem::path file;
-  Confidential sop_instance_uid;
+  PatientText sop_instance_uid;
   Vec3 position_mm;  // centre of the first voxel, LPS (ImagePositionPatient)
   double slope = 1;  // physical value = slope * stored + intercept; SUV (body weight) for PET, HU for CT
   double intercept = 0;

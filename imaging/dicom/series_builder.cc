@@ -62,7 +62,7 @@ std::string FaultsOfSlices(const std::vector<SliceHeader>& headers) {
 }
 
 std::string Duplicates(const std::vector<SliceHeader>& sorted, Vec3 normal) {
-  std::set<Confidential> uids;
+  std::set<PatientText> uids;
   std::size_t same_uid = 0, same_place = 0;
   for (std::size_t k = 0; k < sorted.size(); ++k) {
     if (!uids.insert(sorted[k].slice.sop_instance_uid).second) ++same_uid;

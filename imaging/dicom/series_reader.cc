@@ -83,7 +83,7 @@ class Scan {
     if (!damaged) damaged = RejectedSeries{file, std::move(reason)};
   }
 
-  std::map<Confidential, Group> groups_;
+  std::map<PatientText, Group> groups_;
   SeriesScan out_;
 };
 

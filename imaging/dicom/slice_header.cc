@@ -39,7 +39,7 @@ class Reader {
     return std::vector<double>(count, 0.0);
   }
 
-  Confidential Secret(TagNumber tag) { return Confidential(TextOf(item_, tag)); }
+  PatientText Secret(TagNumber tag) { return PatientText(TextOf(item_, tag)); }
 
  private:
   DcmItem& item_;

@@ -22,6 +22,11 @@ inline constexpr std::uint32_t kSamplesPerPixel = 0x00280002, kPhotometric = 0x0
                                kSlope = 0x00281053;
 inline constexpr std::uint32_t kRadiopharmaceuticals = 0x00540016, kUnits = 0x00541001, kSuvType = 0x00541006,
                                kDecayCorrection = 0x00541102;
+inline constexpr std::uint32_t kStructureSetRois = 0x30060020, kRoiNumber = 0x30060022, kRoiName = 0x30060026,
+                               kRoiContours = 0x30060039, kContours = 0x30060040, kContourType = 0x30060042,
+                               kContourPoints = 0x30060046, kContourData = 0x30060050,
+                               kReferencedRoiNumber = 0x30060084, kReferencedFrames = 0x30060010,
+                               kReferencedStudies = 0x30060012, kRtReferencedSeries = 0x30060014;
 inline constexpr std::uint32_t kReferencedSeries = 0x00081115;
 inline constexpr std::uint32_t kPixelData = 0x7FE00010;
 

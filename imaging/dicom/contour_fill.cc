@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// Contours to voxels: ToLabelMap of rtstruct_reader.h.
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "imaging/dicom/rtstruct_reader.h"
+
+namespace consilium {
+namespace {
+
+// A contour in continuous index space of the grid: x, y of its points, and the slice position it lies on.
+struct Polygon {
+  std::vector<Vec3> points;
+  double k = 0;
+};
+
+// Polygons drawn on one plane.
+struct Plane {
+  double k = 0;
+  std::vector<const Polygon*> polygons;
+};
+
+constexpr double kSamePlane = 0.02;  // slices
+constexpr double kFlat = 0.6;        // slices: a contour that spans more was drawn on another orientation
+
+std::vector<Polygon> ToIndexSpace(const Roi& roi, const Geometry& grid) {
+  std::vector<Polygon> out;
+  for (const auto& contour : roi.contours) {
+    Polygon polygon;
+    double low = 1e300, high = -1e300;
+    for (const Vec3 point : contour) {
+      polygon.points.push_back(grid.PointToIndex(point));
+      low = std::min(low, polygon.points.back().z);
+      high = std::max(high, polygon.points.back().z);
+    }
+    if (polygon.points.size() < 3) continue;
+    Require(high - low <= kFlat, "the contours of " + roi.name + " do not lie in the slices of this series",
+            "Use the series that the contours were drawn on.");
+    polygon.k = (low + high) / 2;
+    out.push_back(std::move(polygon));
+  }
+  std::stable_sort(out.begin(), out.end(), [](const Polygon& a, const Polygon& b) { return a.k < b.k; });
+  return out;
+}
+
+std::vector<Plane> ToPlanes(const std::vector<Polygon>& polygons) {
+  std::vector<Plane> planes;
+  for (const Polygon& polygon : polygons) {
+    if (planes.empty() || polygon.k - planes.back().k > kSamePlane) planes.push_back({polygon.k, {}});
+    planes.back().polygons.push_back(&polygon);
+  }
+  return planes;
+}
+
+// Half the usual distance between planes, but half a slice at least: so far a plane reaches.
+double ReachOf(const std::vector<Plane>& planes) {
+  std::vector<double> steps;
+  for (std::size_t p = 1; p < planes.size(); ++p) steps.push_back(planes[p].k - planes[p - 1].k);
+  if (steps.empty()) return 0.5;
+  std::nth_element(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2), steps.end());
+  return std::max(0.5, steps[steps.size() / 2] / 2);
+}
+
+const Plane* NearestPlane(const std::vector<Plane>& planes, double k, double reach) {
+  const Plane* nearest = nullptr;
+  for (const Plane& plane : planes) {
+    if (std::abs(plane.k - k) > reach + 1e-6) continue;
+    if (nearest == nullptr || std::abs(plane.k - k) < std::abs(nearest->k - k)) nearest = &plane;
+  }
+  return nearest;
+}
+
+// Turns over every voxel of the slice whose centre lies inside the polygon (even-odd, by crossings of its row).
+void TurnOver(const Polygon& polygon, const Size3& size, std::uint8_t* slice) {
+  const auto& p = polygon.points;
+  std::vector<double> crossings;
+  for (std::int64_t j = 0; j < size.y; ++j) {
+    crossings.clear();
+    const auto y = static_cast<double>(j);
+    for (std::size_t a = p.size() - 1, b = 0; b < p.size(); a = b++) {
+      if ((p[a].y > y) == (p[b].y > y)) continue;
+      crossings.push_back(p[a].x + (p[b].x - p[a].x) * (y - p[a].y) / (p[b].y - p[a].y));
+    }
+    std::sort(crossings.begin(), crossings.end());
+    for (std::size_t c = 0; c + 1 < crossings.size(); c += 2) {
+      const auto last = static_cast<double>(size.x - 1);
+      const double from = std::max(0.0, std::ceil(crossings[c])), to = std::min(last, std::floor(crossings[c + 1]));
+      for (auto i = static_cast<std::int64_t>(from); i <= static_cast<std::int64_t>(to); ++i) {
+        slice[i + size.x * j] ^= 1;
+      }
+    }
+  }
+}
+
+std::string NamesOf(const RtStruct& structures) {
+  std::string names;
+  for (const Roi& roi : structures.rois) names += (names.empty() ? "" : ", ") + roi.name;
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Geometry& grid) {
+  const auto rois = MatchingRois(structures, roi_pattern);
+  if (rois.empty()) {
+    throw Error(ErrorCode::kNotFound,
+                "no region named like " + std::string(roi_pattern) + " in " + structures.file.string(),
+                "Regions there: " + NamesOf(structures) + ".");
+  }
+  const auto in_slice = static_cast<std::size_t>(grid.size.x * grid.size.y);
+  LabelMap out{grid, std::vector<std::uint8_t>(static_cast<std::size_t>(grid.size.count()))};
+  std::vector<std::uint8_t> slice(in_slice);
+  for (const Roi* roi : rois) {
+    const std::vector<Polygon> polygons = ToIndexSpace(*roi, grid);
+    const std::vector<Plane> planes = ToPlanes(polygons);
+    const double reach = ReachOf(planes);
+    for (std::int64_t k = 0; k < grid.size.z; ++k) {
+      const Plane* plane = NearestPlane(planes, static_cast<double>(k), reach);
+      if (plane == nullptr) continue;
+      std::fill(slice.begin(), slice.end(), std::uint8_t{0});
+      for (const Polygon* polygon : plane->polygons) TurnOver(*polygon, grid.size, slice.data());
+      std::uint8_t* target = out.voxels.data() + static_cast<std::size_t>(k) * in_slice;
+      for (std::size_t i = 0; i < in_slice; ++i) target[i] |= slice[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace consilium
