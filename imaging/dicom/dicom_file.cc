@@ -10,11 +10,15 @@
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <mutex>
+#include <string_view>
+#include <system_error>
 
 #include "core/base/error.h"
 
@@ -40,6 +44,23 @@ std::vector<char> ReadBytes(const std::filesystem::path& file, std::uint64_t cou
     throw Error(ErrorCode::kDataLoss, "cannot read " + file.string(), "Check the disk, then copy the file again.");
   }
   return bytes;
+}
+
+// "1.5\\-2\\3e4" in one pass.
+std::vector<double> ParseNumbers(std::string_view text) {
+  std::vector<double> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\\'), text.size());
+    std::string_view one = text.substr(0, end);
+    while (!one.empty() && (one.front() == ' ' || one.front() == '+')) one.remove_prefix(1);
+    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+    double value = 0;
+    const auto [stop, error] = std::from_chars(one.data(), one.data() + one.size(), value);
+    if (error != std::errc() || stop != one.data() + one.size() || !std::isfinite(value)) return {};
+    out.push_back(value);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 }  // namespace
@@ -75,9 +96,13 @@ DicomFile OpenDicom(const std::filesystem::path& file, ReadPart part) {
 DcmItem& DataSet(DcmFileFormat& file) { return *file.getDataset(); }
 
 std::string TextOf(DcmItem& item, TagNumber tag) {
-  OFString text;
-  if (item.findAndGetOFStringArray(Key(tag), text).bad()) return {};
-  std::string out(text.c_str(), text.length());
+  DcmElement* element = nullptr;
+  if (item.findAndGetElement(Key(tag), element).bad() || element == nullptr) return {};
+  char* text = nullptr;
+  Uint32 length = 0;
+  // The whole text at once: DCMTK's getOFStringArray starts over for every value, which is slow for long contours.
+  if (!element->isaString() || element->getString(text, length).bad() || text == nullptr) return {};
+  std::string out(text, length);
   while (!out.empty() && (out.back() == ' ' || out.back() == '\0')) out.pop_back();
   return out;
 }
@@ -85,19 +110,15 @@ std::string TextOf(DcmItem& item, TagNumber tag) {
 std::vector<double> NumbersOf(DcmItem& item, TagNumber tag) {
   DcmElement* element = nullptr;
   if (item.findAndGetElement(Key(tag), element).bad() || element == nullptr) return {};
+  if (element->isaString()) return ParseNumbers(TextOf(item, tag));
   std::vector<double> out;
   const unsigned long count = element->getVM();
   for (unsigned long i = 0; i < count; ++i) {
-    Float64 value = 0;
-    if (item.findAndGetFloat64(Key(tag), value, i).bad()) {
-      OFString text;
-      OFBool good = OFFalse;
-      if (element->getOFString(text, i).bad()) return {};
-      value = OFStandard::atof(text.c_str(), &good);
-      if (!good) return {};
-    }
-    if (!std::isfinite(value)) return {};
-    out.push_back(value);
+    OFString text;
+    if (element->getOFString(text, i).bad()) return {};
+    const std::vector<double> one = ParseNumbers({text.c_str(), text.length()});
+    if (one.size() != 1) return {};
+    out.push_back(one.front());
   }
   return out;
 }
