@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "cuda/ops/fixed_point_sum_kernel.cuh"
 #include "tests/support/devices.h"
+#include "tests/support/host_context.h"
 
 namespace consilium {
 namespace {
@@ -189,6 +191,50 @@ TEST(FixedPointSumInput, WrongSizesAndWeightsAreRefusedWithWords) {
   EXPECT_THAT(WordsOf([&] { MeanFromFixedPoint(sum, 1, mean); }),
               HasSubstr("a sum of 3 numbers cannot become 2 means"));
 }
+
+// The kernel's body without a GPU: tests/support/host_context.h.
+class FixedPointSumKernelIn : public testing::TestWithParam<HostOrder> {
+ protected:
+  static std::uint64_t Run(std::uint32_t blocks, const std::vector<float>& delta, std::uint64_t weight,
+                           std::vector<std::int64_t>& sum) {
+    std::uint64_t refused = 0;
+    const std::uint32_t block = GetParam() == HostOrder::kThreads ? 64 : FixedPointSumKernel::kBlock;
+    RunOnHost(
+        {.grid = {blocks, 1, 1}, .block = {block, 1, 1}, .shared_bytes = block / kWarpSize * 8, .order = GetParam()},
+        [&](HostContext& context) {
+          FixedPointSumKernel::Run(context, delta.data(), static_cast<std::int64_t>(delta.size()), weight, sum.data(),
+                                   &refused);
+        });
+    return refused;
+  }
+};
+
+TEST_P(FixedPointSumKernelIn, SameBitsAsTheProcessor) {
+  for (const std::uint32_t blocks : {1U, 3U}) {
+    const std::vector<float> delta = RandomUpdate(1501, 21);
+    std::vector<std::int64_t> expected(delta.size(), 99);
+    std::vector<std::int64_t> sum = expected;
+    AddFixedPoint(delta, 37, expected);
+    EXPECT_EQ(Run(blocks, delta, 37, sum), 0U);
+    ASSERT_EQ(sum, expected);
+  }
+}
+
+TEST_P(FixedPointSumKernelIn, CountsWhatItRefusesAndAddsTheRest) {
+  std::vector<float> delta(700, 1.0F);
+  for (const std::size_t i : {0U, 31U, 32U, 255U, 256U, 511U, 699U}) delta[i] = kNan;
+  delta[5] = kInfinity;
+  delta[6] = -1025;
+  std::vector<std::int64_t> sum(delta.size());
+  EXPECT_EQ(Run(2, delta, 2, sum), 9U);
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const bool good = std::fabs(delta[i]) <= kFixedPointLimit;
+    ASSERT_EQ(sum[i], good ? std::int64_t{1} << 33 : 0) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Orders, FixedPointSumKernelIn, testing::ValuesIn(HostOrders()),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace consilium
