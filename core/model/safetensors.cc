@@ -278,6 +278,7 @@ ParametersFile ReadParametersFile(const std::filesystem::path& file, FiniteCheck
   const std::string name = file.filename().string();
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   if (!in) throw Error(ErrorCode::kNotFound, "cannot read " + file.string(), "Check the path.");
+  Require(std::filesystem::is_regular_file(file), "cannot read " + file.string() + ": it is no file");
   const auto size = static_cast<std::uint64_t>(in.tellg());
   const auto read = [&](std::uint64_t begin, void* target, std::uint64_t count) {
     in.seekg(static_cast<std::streamoff>(begin));

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/model_update.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "core/model/safetensors.h"
+#include "tests/support/expect_error.h"
+
+namespace consilium {
+namespace {
+
+ModelUpdate Update() {
+  ModelUpdate update;
+  update.id = {RunId("sarcoma-1"), RoundNumber(4), SiteId("north"), 2};
+  update.base = DigestOf("base");
+  update.metrics = {0.1 + 0.2, 50, 12, {1.0 / 3.0, 2}, 12.5};
+  update.delta = {{{"a", {2}, {0.25f, -1}}}};
+  return update;
+}
+
+TEST(ModelUpdateTest, RoundTripKeepsEveryBit) {
+  const ModelUpdate update = Update();
+  const ModelUpdate back = ParseUpdate(SerializeUpdate(update), "u");
+  EXPECT_EQ(back.id, update.id);
+  EXPECT_EQ(back.base, update.base);
+  EXPECT_EQ(back.metrics, update.metrics);
+  EXPECT_EQ(back.delta, update.delta);
+}
+
+TEST(ModelUpdateTest, SubmissionHasOneName) { EXPECT_EQ(Update().id.Text(), "sarcoma-1/4/north/2"); }
+
+TEST(ModelUpdateTest, WhatNoHonestSiteCanMeasureIsRefused) {
+  const auto refused = [](std::string_view words, auto change) {
+    ModelUpdate update = Update();
+    change(update);
+    ExpectError(ErrorCode::kInvalidArgument, words, [&] { ParseUpdate(SerializeUpdate(update), "update of north"); });
+  };
+  refused("update of north: `loss` has the wrong type",
+          [](ModelUpdate& u) { u.metrics.loss = std::numeric_limits<double>::quiet_NaN(); });
+  refused("it comes from no training patient", [](ModelUpdate& u) { u.metrics.samples = 0; });
+  refused("the number of steps is negative", [](ModelUpdate& u) { u.metrics.steps = -1; });
+  refused("the sum of Dice does not lie between", [](ModelUpdate& u) { u.metrics.validation = {2.5, 2}; });
+  refused("the sum of Dice does not lie between", [](ModelUpdate& u) { u.metrics.validation = {-0.1, 2}; });
+  refused("the number of validation patients is negative", [](ModelUpdate& u) { u.metrics.validation = {0, -1}; });
+  refused("its time is no time", [](ModelUpdate& u) { u.metrics.seconds = -1; });
+  refused("`attempt` must be at least 1", [](ModelUpdate& u) { u.id.attempt = 0; });
+  refused("`a` holds an infinity", [](ModelUpdate& u) { u.delta.arrays[0].values[0] = 1e38f * 10; });
+}
+
+TEST(ModelUpdateTest, AModelIsNoUpdate) {
+  const auto bytes = SerializeParameters({{{"a", {1}, {1}}}}, {{"consilium.card", "{}"}});
+  ExpectError(ErrorCode::kInvalidArgument, "m holds no update", [&] { ParseUpdate(bytes, "m"); });
+}
+
+TEST(ModelUpdateTest, ANewerFormatIsNamed) {
+  auto bytes = SerializeParameters({{{"a", {1}, {1}}}}, {{"consilium.update", "{\"format\":9}"}});
+  ExpectError(ErrorCode::kInvalidArgument, "u: it has format 9, this program knows 1",
+              [&] { ParseUpdate(bytes, "u"); });
+}
+
+TEST(MetricsTest, MeansPoolCasesNotSites) {
+  const DiceSummary pooled = Merge({0.9, 1}, {1.5, 3});
+  EXPECT_DOUBLE_EQ(pooled.Mean(), 0.6);  // the mean of the sites' means would be 0.7
+  EXPECT_EQ(DiceSummary{}.Mean(), 0);
+  RequireSensible(DiceSummary{3, 3}, "x");
+}
+
+}  // namespace
+}  // namespace consilium
