@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "learning/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "core/base/error.h"
+#include "learning/loss.h"
+#include "learning/patch_sampler.h"
+#include "learning/plain_conv_unet.h"
+#include "learning/sgd.h"
+#include "learning/step_memory.h"
+#include "learning/tensors.h"
+#include "learning/torch_device.h"
+
+namespace consilium {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// The tensors of one batch, made once and filled anew for each step.
+struct Batch {
+  at::Tensor image;   // [B, C, P, P, P] float32
+  at::Tensor labels;  // [B, 1, P, P, P] uint8
+};
+
+void Fill(const Batch& batch, const std::vector<PatchChoice>& choices, const std::vector<SampleTensors>& samples,
+          const at::Tensor& padding, const at::Tensor& no_label) {
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const PatchChoice& choice = choices[i];
+    const SampleTensors& sample = samples[choice.sample];
+    const at::Tensor image = batch.image[static_cast<std::int64_t>(i)];
+    const at::Tensor label = batch.labels[static_cast<std::int64_t>(i)];
+    CutPatch(sample.image, choice.corner, padding, image);
+    CutPatch(sample.label, choice.corner, no_label, label);
+    std::vector<std::int64_t> axes;
+    for (std::int64_t axis = 0; axis < 3; ++axis) {
+      if (choice.flip[static_cast<std::size_t>(axis)]) axes.push_back(3 - axis);
+    }
+    if (axes.empty()) continue;
+    image.copy_(image.flip(axes));
+    label.copy_(label.flip(axes));
+  }
+}
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(const NetworkSpec& spec, const PrepPlan& prep, const ComputeOptions& options)
+      : device(OpenTorchDevice(options)), network(spec, device.torch) {
+    prep.Validate();
+    padding = PaddingOf(prep, spec.input_channels, device.torch);
+    no_label = at::zeros({1, 1, 1, 1}, at::TensorOptions(device.torch).dtype(at::kByte));
+  }
+
+  // One step on the device: nothing is copied to the host. Returns the loss, a scalar on the device.
+  at::Tensor Step(const Batch& batch, Precision precision) const {
+    const auto levels = network.spec().deep_supervision ? PlainConvUNet::Levels::kAll : PlainConvUNet::Levels::kFinest;
+    const at::Tensor loss =
+        DeepSupervisionLoss(network.Forward(batch.image, precision, levels), batch.labels.squeeze(1).to(at::kLong));
+    loss.backward();
+    return loss.detach();
+  }
+
+  TorchDevice device;
+  PlainConvUNet network;
+  at::Tensor padding, no_label;
+};
+
+namespace {
+
+// Sums the loss on the device and reads it only when progress is due.
+class LossMeter {
+ public:
+  LossMeter(const at::Device& device, std::int64_t steps, const std::function<void(const TrainProgress&)>& progress)
+      : sum_(at::zeros({}, at::TensorOptions(device).dtype(at::kDouble))), steps_(steps), progress_(progress) {}
+
+  void Add(const at::Tensor& loss) {
+    sum_.add_(loss);
+    ++done_;
+    if (!progress_ || (done_ < steps_ && SecondsSince(reported_) < 0.5)) return;
+    reported_ = Clock::now();
+    progress_({done_, steps_, Mean(), Seconds()});
+  }
+  double Mean() const { return ReadScalar(sum_) / static_cast<double>(done_); }
+  double Seconds() const { return SecondsSince(start_); }
+
+ private:
+  at::Tensor sum_;
+  std::int64_t steps_, done_ = 0;
+  const std::function<void(const TrainProgress&)>& progress_;
+  Clock::time_point start_ = Clock::now(), reported_ = start_;
+};
+
+void RequireFinite(double loss, const Parameters& parameters) {
+  if (std::isfinite(loss) && parameters.AllFinite()) return;
+  throw Error(ErrorCode::kOutOfRange, "training: the loss or the parameters are no longer finite",
+              "Lower learning_rate in the plan, or train with precision = float32.");
+}
+
+}  // namespace
+
+Trainer::Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute) {
+  network.Validate();
+  AtTorchWall(
+      "network", [] { return std::string("its parameters do not fit."); },
+      [&] { impl_ = std::make_unique<Impl>(network, prep, compute); });
+}
+
+Trainer::~Trainer() = default;
+
+TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
+                            const TrainPlan& plan, const TrainPosition& position, std::stop_token stop,
+                            const std::function<void(const TrainProgress&)>& progress) {
+  plan.Validate();
+  Impl& self = *impl_;
+  const NetworkSpec& spec = self.network.spec();
+  Require(plan.patch % spec.GridFactor() == 0,
+          "training: patch = " + std::to_string(plan.patch) + " is not a multiple of " +
+              std::to_string(spec.GridFactor()) + ", the grid factor of a network of " +
+              std::to_string(spec.features.size()) + " stages",
+          "Choose patch and features in the plan so that they fit.");
+  const Precision precision =
+      self.compute.precision == "auto"
+          ? OpenTorchDevice({self.compute.device, self.compute.threads, plan.precision}).precision
+          : self.device.precision;
+  const StepSize step_size{plan.patch, plan.batch, precision, true};
+  RequireMemory(spec, step_size, FreeBytes(self.device.device));
+  const PatchSampler sampler(samples, plan);
+  TrainOutcome outcome;
+  const auto memory_words = [&] { return WordsAboutMemory(spec, step_size, FreeBytes(self.device.device)); };
+  AtTorchWall("training", memory_words, [&] {
+    const TorchScope scope(self.device);
+    const std::vector<at::Tensor>& parameters = self.network.tensors();
+    LoadParameters(start, spec, parameters, "training starts from a model of another network");
+    std::vector<at::Tensor> momentum, with_gradients;
+    for (const at::Tensor& parameter : parameters) momentum.push_back(at::zeros_like(parameter));
+    if (!optimizer.empty()) LoadParameters(optimizer.momentum, spec, momentum, "the kept momentum");
+    std::vector<SampleTensors> uploaded;
+    for (const Sample& sample : samples) uploaded.push_back(Upload(sample, spec.input_channels, self.device.torch));
+    const std::int64_t p = plan.patch;
+    const auto floats = at::TensorOptions(self.device.torch).dtype(at::kFloat);
+    const Batch batch{at::empty({plan.batch, spec.input_channels, p, p, p}, floats),
+                      at::empty({plan.batch, 1, p, p, p}, floats.dtype(at::kByte))};
+    Sgd sgd(parameters, momentum, plan);
+    LossMeter meter(self.device.torch, plan.steps, progress);
+    for (std::int64_t s = 0; s < plan.steps; ++s) {
+      if (stop.stop_requested())
+        throw Error(ErrorCode::kCancelled, "training was stopped after " + std::to_string(s) + " steps");
+      const std::int64_t step = position.first_step + s;
+      Fill(batch, sampler.Draw(position.seed, step), uploaded, self.padding, self.no_label);
+      meter.Add(self.Step(batch, precision));
+      sgd.Step(PolyLearningRate(plan.learning_rate, step, position.total_steps));
+    }
+    outcome.mean_loss = meter.Mean();
+    outcome.parameters = SaveParameters(spec, parameters);
+    outcome.optimizer.momentum = SaveParameters(spec, momentum);
+    outcome.seconds = meter.Seconds();
+  });
+  RequireFinite(outcome.mean_loss, outcome.parameters);
+  outcome.steps = plan.steps;
+  outcome.precision = Name(precision);
+  outcome.device = ToString(self.device.device);
+  outcome.threads = self.device.threads;
+  return outcome;
+}
+
+}  // namespace consilium
