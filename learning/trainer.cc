@@ -124,10 +124,7 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
               std::to_string(spec.GridFactor()) + ", the grid factor of a network of " +
               std::to_string(spec.features.size()) + " stages",
           "Choose patch and features in the plan so that they fit.");
-  const Precision precision =
-      self.compute.precision == "auto"
-          ? OpenTorchDevice({self.compute.device, self.compute.threads, plan.precision}).precision
-          : self.device.precision;
+  const Precision precision = PrecisionOn(self.device, plan.precision);
   const StepSize step_size{plan.patch, plan.batch, precision, true};
   RequireMemory(spec, step_size, FreeBytes(self.device.device));
   const PatchSampler sampler(samples, plan);
