@@ -31,7 +31,7 @@ Precision ChoosePrecision(const std::string& asked, DeviceKind device, const Pro
 
 // Where and how the network computes.
 struct ComputeOptions {
-  Device device;                   // of ParseDevice("auto|cpu|cuda:N")
+  Device device{};                 // of ParseDevice("auto|cpu|cuda:N")
   int threads = 0;                 // processor threads of one operation; 0: one for each core
   std::string precision = "auto";  // of prediction, see ChoosePrecision; training takes TrainPlan::precision
   void Validate() const;           // throws Error(kInvalidArgument)

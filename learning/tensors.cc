@@ -17,30 +17,41 @@ at::Device ToTorch(Device device) {
 
 namespace {
 
-Parameters EmptyParameters(const NetworkSpec& spec) {
-  Parameters expected;
-  for (const ArraySpec& array : LayoutOf(spec)) expected.arrays.push_back({array.name, array.shape, {}});
-  return expected;
+std::int64_t Elements(const std::vector<std::int64_t>& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t edge : shape) count *= edge;
+  return count;
+}
+
+Parameters ZeroParameters(const NetworkSpec& spec) {
+  Parameters zero;
+  for (const ArraySpec& array : LayoutOf(spec)) {
+    zero.arrays.push_back(
+        {array.name, array.shape, std::vector<float>(static_cast<std::size_t>(Elements(array.shape)))});
+  }
+  return zero;
 }
 
 }  // namespace
 
 void LoadParameters(const Parameters& parameters, const NetworkSpec& spec, const std::vector<at::Tensor>& tensors,
                     std::string_view what) {
-  RequireSameLayout(parameters, EmptyParameters(spec), what);
+  for (const NamedArray& array : parameters.arrays) {
+    Require(static_cast<std::int64_t>(array.values.size()) == Elements(array.shape),
+            std::string(what) + ": array `" + array.name + "` holds " + std::to_string(array.values.size()) +
+                " numbers, its shape needs " + std::to_string(Elements(array.shape)),
+            "The file is damaged; fetch the model again.");
+  }
+  RequireSameLayout(parameters, ZeroParameters(spec), what);
   const at::NoGradGuard no_gradients;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const NamedArray& array = parameters.arrays[i];
-    Require(static_cast<std::int64_t>(array.values.size()) == tensors[i].numel(),
-            std::string(what) + ": array `" + array.name + "` holds " + std::to_string(array.values.size()) +
-                " numbers, its shape needs " + std::to_string(tensors[i].numel()),
-            "The file is damaged; fetch the model again.");
     tensors[i].copy_(at::from_blob(const_cast<float*>(array.values.data()), array.shape, at::kFloat));
   }
 }
 
 Parameters SaveParameters(const NetworkSpec& spec, const std::vector<at::Tensor>& tensors) {
-  Parameters parameters = EmptyParameters(spec);
+  Parameters parameters = ZeroParameters(spec);
   for (std::size_t i = 0; i < tensors.size(); ++i) parameters.arrays[i].values = ReadFloats(tensors[i]);
   return parameters;
 }
