@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "imaging/dicom/pseudonym.h"
+
+#include <array>
+#include <string>
+
+#include "core/base/digest.h"
+#include "core/base/error.h"
+
+namespace consilium {
+namespace {
+
+// HMAC-SHA256 (RFC 2104), by the hash of core/base.
+Digest Hmac(std::string_view key, std::string_view text) {
+  constexpr std::size_t kBlock = 64;
+  std::string padded(key);
+  if (padded.size() > kBlock) {
+    const Digest digest = DigestOf(key);
+    padded.assign(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
+  }
+  padded.resize(kBlock, '\0');
+  std::string inner = padded, outer = padded;
+  for (char& c : inner) c = static_cast<char>(c ^ 0x36);
+  for (char& c : outer) c = static_cast<char>(c ^ 0x5c);
+  const Digest first = DigestOf(inner + std::string(text));
+  return DigestOf(outer + std::string(reinterpret_cast<const char*>(first.bytes.data()), first.bytes.size()));
+}
+
+std::string Pseudonym(const Series& series, std::string_view site_key) {
+  Require(site_key.size() >= 16, "a site's key for pseudonyms needs 16 bytes or more");
+  return Hmac(site_key, series.info.series_uid.Reveal()).Hex().substr(0, 16);
+}
+
+}  // namespace
+
+SeriesKey MakeSeriesKey(const Series& series, std::string_view site_key) {
+  return SeriesKey(Pseudonym(series, site_key));
+}
+
+CaseId MakeCaseId(const Series& pet, std::string_view site_key) { return CaseId("case-" + Pseudonym(pet, site_key)); }
+
+}  // namespace consilium
