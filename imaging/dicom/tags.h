@@ -28,6 +28,11 @@ inline constexpr std::uint32_t kStructureSetRois = 0x30060020, kRoiNumber = 0x30
                                kReferencedRoiNumber = 0x30060084, kReferencedFrames = 0x30060010,
                                kReferencedStudies = 0x30060012, kRtReferencedSeries = 0x30060014;
 inline constexpr std::uint32_t kReferencedSeries = 0x00081115;
+inline constexpr std::uint32_t kSegmentationType = 0x00620001, kSegments = 0x00620002, kSegmentNumber = 0x00620004,
+                               kSegmentLabel = 0x00620005, kAlgorithmName = 0x00620009,
+                               kSegmentIdentification = 0x0062000A, kReferencedSegmentNumber = 0x0062000B,
+                               kSharedGroups = 0x52009229, kPerFrameGroups = 0x52009230, kPlanePosition = 0x00209113,
+                               kPlaneOrientation = 0x00209116, kPixelMeasures = 0x00289110;
 inline constexpr std::uint32_t kPixelData = 0x7FE00010;
 
 }  // namespace consilium::tag

@@ -119,8 +119,10 @@ ProbabilityMap Resample(const ProbabilityMap& probability, const Geometry& grid)
   Require(probability.tumour.size() == static_cast<std::size_t>(probability.grid.size.count()),
           "the probability map is not valid: its sizes do not fit");
   std::vector<std::int16_t> image(probability.tumour.size());
-  std::transform(probability.tumour.begin(), probability.tumour.end(), image.begin(),
-                 [](float p) { return static_cast<std::int16_t>(std::lround(std::clamp(p, 0.0f, 1.0f) * kSteps)); });
+  std::transform(probability.tumour.begin(), probability.tumour.end(), image.begin(), [](float p) {
+    Require(std::isfinite(p), "the probability map holds a value that is not a number");
+    return static_cast<std::int16_t>(std::lround(std::clamp(p, 0.0f, 1.0f) * kSteps));
+  });
   const std::vector<float> slope(slices, 1.0f / kSteps), intercept(slices, 0.0f);
   return {grid, Resample({probability.grid.size, image, slope, intercept},
                          {grid.size, OutputToInput(grid, probability.grid), {}, 0.0}, Device{})};
