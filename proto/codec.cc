@@ -104,10 +104,9 @@ SubmissionId SubmissionFromMessage(const v1::UploadHeader& header, const SiteId&
 }
 
 DiceSummary DiceFromMessage(const v1::Evaluation& evaluation) {
-  const double sum = evaluation.dice_sum();
-  Require(evaluation.cases() >= 0 && std::isfinite(sum) && sum >= 0 && sum <= static_cast<double>(evaluation.cases()),
-          "an evaluation's Dice sum is not between 0 and its number of cases");
-  return {sum, evaluation.cases()};
+  const DiceSummary dice{evaluation.dice_sum(), evaluation.cases()};
+  RequireSensible(dice, "an evaluation");
+  return dice;
 }
 
 v1::GridMessage ToMessage(const Geometry& geometry) {
