@@ -61,8 +61,9 @@ Reply Ask(v1::Admin::Stub& stub, const std::string& hub,
 
 AdminClient::AdminClient(const std::string& hub, const std::filesystem::path& administrator_file) : hub_(hub) {
   if (hub.starts_with("unix:") && !std::filesystem::exists(hub.substr(5))) {
-    throw Error(ErrorCode::kUnavailable, "no hub is running here: there is no " + hub.substr(5),
-                "Start it (consilium-hub serve DIR), give its folder (--dir DIR), or its address (--hub H:P --admin FILE).");
+    throw Error(
+        ErrorCode::kUnavailable, "no hub is running here: there is no " + hub.substr(5),
+        "Start it (consilium-hub serve DIR), give its folder (--dir DIR), or its address (--hub H:P --admin FILE).");
   }
   stub_ = v1::Admin::NewStub(hub.starts_with("unix:") ? MakeLocalChannel(hub) : MutualChannel(hub, administrator_file));
 }

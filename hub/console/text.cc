@@ -71,8 +71,12 @@ Json JsonOf(const v1::SiteResult& result) {
 }
 
 Json JsonOf(const v1::RunView& run) {
-  Json json{{"run", run.run()},     {"name", run.name()},     {"phase", run.phase()},
-            {"round", run.round()}, {"rounds", run.rounds()}, {"model_digest", Hex(run.model())},
+  Json json{{"run", run.run()},
+            {"name", run.name()},
+            {"phase", run.phase()},
+            {"round", run.round()},
+            {"rounds", run.rounds()},
+            {"model_digest", Hex(run.model())},
             {"model_version", run.model_version()}};
   json["final_dice"] = run.final_dice();
   json["reason"] = run.reason();
@@ -112,7 +116,7 @@ std::string BytesText(std::uint64_t bytes) {
     value /= 1000;
     ++unit;
   }
-  return fmt::format(unit > 0 && value < 10 ? "{:.1f} {}" : "{:.0f} {}", value, kUnits[unit]);
+  return fmt::format("{:.{}f} {}", value, unit > 0 && value < 10 ? 1 : 0, kUnits[unit]);
 }
 
 std::string SitesText(const v1::FederationState& state, WallTime now) {

@@ -19,11 +19,11 @@ std::string BytesText(std::uint64_t bytes);       // "980 B", "1.3 MB"
 std::string SitesText(const v1::FederationState& state, WallTime now);
 std::string SitesJson(const v1::FederationState& state);
 
-std::string RunText(const v1::FederationState& state);   // rounds as a table, then what happens now
-std::string RunLine(const v1::FederationState& state);   // one line: where the run is and for whom it waits
-std::string RoundLine(const v1::RoundView& round);       // one line for a finished round
+std::string RunText(const v1::FederationState& state);  // rounds as a table, then what happens now
+std::string RunLine(const v1::FederationState& state);  // one line: where the run is and for whom it waits
+std::string RoundLine(const v1::RoundView& round);      // one line for a finished round
 std::string RunJson(const v1::RunView& run);
-std::string EndText(const v1::RunView& run);             // one line when a run has ended
+std::string EndText(const v1::RunView& run);  // one line when a run has ended
 bool Ended(const v1::RunView& run);
 
 std::string AuditText(const v1::AuditReply& audit);
