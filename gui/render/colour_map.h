@@ -8,18 +8,9 @@
 #include <cstdint>
 
 #include "gui/render/slice_sampler.h"
+#include "gui/render/window.h"
 
 namespace consilium {
-
-// The values shown from the first to the last colour: HU for CT, SUV for PET.
-struct Window {
-  double low = 0, high = 1;
-  double width() const { return high - low; }
-  double level() const { return (low + high) / 2; }
-  friend bool operator==(const Window&, const Window&) = default;
-};
-
-enum class ColourMapKind { kGrey, kInverseGrey, kHot };
 
 // 256 colours and, as the last entry, the colour of a pixel outside the image; premultiplied ARGB.
 using ColourTable = std::array<QRgb, 257>;

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "gui/model/worklist_model.h"
+
+#include <algorithm>
+
+namespace consilium {
+
+void WorklistModel::Show(const std::vector<CaseItem>& items) {
+  const auto find = [](const std::vector<CaseItem>& all, const std::string& id) -> const CaseItem* {
+    const auto found = std::ranges::find(all, id, &CaseItem::id);
+    return found == all.end() ? nullptr : &*found;
+  };
+  const CaseItem* before = find(cases(), open());
+  const std::string model_before = before == nullptr ? std::string() : before->model;
+  cases.Set(items);
+  const CaseItem* now = find(items, open());
+  if (now == nullptr)
+    open.Set(items.empty() ? std::string() : items.front().id);
+  else if (before != nullptr && now->model != model_before)
+    Q_EMIT PredictionChanged(now->id);
+}
+
+void WorklistModel::Open(const std::string& id) {
+  if (std::ranges::find(cases(), id, &CaseItem::id) != cases().end()) open.Set(id);
+}
+
+void WorklistModel::Step(int by) {
+  const auto found = std::ranges::find(cases(), open(), &CaseItem::id);
+  if (found == cases().end()) return;
+  const auto at = std::clamp<std::ptrdiff_t>(found - cases().begin() + by, 0, std::ssize(cases()) - 1);
+  open.Set(cases()[static_cast<std::size_t>(at)].id);
+}
+
+QString WorklistModel::Title(const CaseItem& item) {
+  const QString name = QString::fromStdString(item.patient.empty() ? item.id : item.patient);
+  if (item.study_date.size() != 8) return name;
+  const QString date = QString::fromStdString(item.study_date);
+  return name + tr("   ") + date.left(4) + "-" + date.mid(4, 2) + "-" + date.right(2);
+}
+
+QString WorklistModel::Finding(const CaseItem& item) {
+  if (item.model.empty() && item.lesions == 0)
+    return item.has_reference ? tr("no prediction yet, contour drawn") : tr("no prediction yet");
+  QString text = item.lesions == 0   ? tr("no lesion found")
+                 : item.lesions == 1 ? tr("1 lesion, %1 ml").arg(item.volume_ml, 0, 'f', 1)
+                                     : tr("%1 lesions, %2 ml").arg(item.lesions).arg(item.volume_ml, 0, 'f', 1);
+  if (item.dice >= 0) text += tr("   Dice %1").arg(item.dice, 0, 'f', 2);
+  return text;
+}
+
+}  // namespace consilium
