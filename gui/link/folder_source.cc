@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "gui/link/folder_source.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "core/base/error.h"
+#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/seg_reader.h"
+#include "imaging/dicom/study_finder.h"
+#include "imaging/findings/compare.h"
+#include "imaging/findings/find_lesions.h"
+
+namespace consilium {
+namespace {
+
+std::string IdOf(std::size_t number) { return "case-" + std::to_string(number + 1); }
+
+ImageHeader HeaderOf(const Volume& volume) {
+  return {volume.modality, volume.geometry, volume.slope, volume.intercept};
+}
+
+}  // namespace
+
+class FolderSource::Worker {
+ public:
+  Worker(FolderSource& source, FolderOptions options) : source_(source), options_(std::move(options)) {}
+  ~Worker() {
+    stop_.request_stop();
+    changed_.notify_all();
+  }
+
+  void Start() {
+    thread_ = std::jthread([this] { Run(stop_.get_token()); });
+  }
+
+  void Wish(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    wish_ = id;
+    changed_.notify_all();
+  }
+
+ private:
+  template <class Function>
+  void InQtThread(Function function) {
+    QMetaObject::invokeMethod(&source_, std::move(function), Qt::QueuedConnection);
+  }
+
+  void Report(const Error& error) {
+    const Trouble trouble{error.what(), error.next_step()};
+    InQtThread([this, trouble] { Q_EMIT source_.Failed(trouble); });
+  }
+
+  void Run(std::stop_token stop) {
+    try {
+      Scan(stop);
+    } catch (const Error& error) {
+      return Report(error);
+    }
+    while (true) {
+      std::string id;
+      {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait(lock, stop, [this] { return !wish_.empty(); })) return;
+        id = std::exchange(wish_, {});
+      }
+      try {
+        Load(id);
+      } catch (const Error& error) {
+        Report(error);
+      }
+    }
+  }
+
+  void Scan(std::stop_token stop) {
+    FindOptions find;
+    find.roi_pattern = options_.roi_pattern;
+    find.scan.stop = stop;
+    CaseScan scan = FindCases(options_.folder, find);
+    if (scan.cases.empty()) {
+      std::string why = scan.rejected.empty() ? "it holds no PET and CT of one patient" : scan.rejected.front().reason;
+      throw Error(ErrorCode::kNotFound, "nothing to show in " + options_.folder.string() + ": " + why,
+                  "Name a folder that holds the PET and CT series of a patient.");
+    }
+    cases_ = std::move(scan.cases);
+    FindSegmentations(stop);
+    std::vector<CaseItem> items;
+    for (std::size_t c = 0; c < cases_.size(); ++c) items.push_back(ItemOf(c));
+    InQtThread([this, items = std::move(items)] { Q_EMIT source_.CasesChanged(items); });
+  }
+
+  // The SEG of each case, by the series it refers to.
+  void FindSegmentations(std::stop_token stop) {
+    std::vector<std::filesystem::path> files;
+    if (options_.segmentation) {
+      files.push_back(*options_.segmentation);
+    } else {
+      ScanOptions scan;
+      scan.stop = stop;
+      files = ScanFolder(options_.folder, scan).segmentations;
+    }
+    segmentations_.resize(cases_.size());
+    for (const auto& file : files) {
+      const Confidential series = ReadSegInfo(file).referenced_series_uid;
+      bool used = false;
+      for (std::size_t c = 0; c < cases_.size(); ++c) {
+        // A SEG that was named belongs to the only case there is, whatever it refers to.
+        const bool named = options_.segmentation && cases_.size() == 1;
+        if (!named && series != cases_[c].pet.info.series_uid) continue;
+        if (segmentations_[c].empty()) segmentations_[c] = file;
+        used = true;
+      }
+      if (options_.segmentation && !used)
+        throw Error(ErrorCode::kNotFound, file.string() + " belongs to no case in " + options_.folder.string(),
+                    "Name the SEG that was made for this PET.");
+    }
+  }
+
+  CaseItem ItemOf(std::size_t c) const {
+    CaseItem item;
+    item.id = IdOf(c);
+    const SeriesInfo& info = cases_[c].pet.info;
+    item.patient = info.patient_name.empty() ? info.patient_id.Reveal() : info.patient_name.Reveal();
+    item.study_date = info.study_date.Reveal();
+    item.has_reference = cases_[c].contour.has_value();
+    return item;
+  }
+
+  void Load(const std::string& id) {
+    std::size_t c = 0;
+    while (c < cases_.size() && IdOf(c) != id) ++c;
+    if (c == cases_.size()) throw Error(ErrorCode::kNotFound, "there is no case " + id);
+    const PatientCase& one = cases_[c];
+    const Volume pet = ToVolume(one.pet, SeriesKey(id + "-pet"));
+    const Volume ct = ToVolume(one.ct, SeriesKey(id + "-ct"));
+
+    auto content = std::make_shared<CaseContent>();
+    content->item = ItemOf(c);
+    content->images = {HeaderOf(pet), HeaderOf(ct)};
+    if (one.contour) content->reference = ToLabelMap(ReadRtStruct(*one.contour), options_.roi_pattern, pet.geometry);
+    if (!segmentations_[c].empty()) {
+      content->prediction = FindLesions(ReadSeg(segmentations_[c], pet.geometry), pet, nullptr);
+      if (content->reference) content->dice = Dice(content->prediction->labels, *content->reference);
+    }
+    InQtThread([this, content] { Q_EMIT source_.CaseOpened(content); });
+    Send(id, pet);
+    Send(id, ct);
+  }
+
+  void Send(const std::string& id, const Volume& volume) {
+    auto slab = std::make_shared<const Slab>(Slab{id, volume.modality, 0, volume.voxels});
+    InQtThread([this, slab] { Q_EMIT source_.SlabArrived(slab); });
+  }
+
+  FolderSource& source_;
+  const FolderOptions options_;
+  std::vector<PatientCase> cases_;                    // the thread's
+  std::vector<std::filesystem::path> segmentations_;  // of each case; empty: none
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::string wish_;
+
+  std::stop_source stop_;
+  std::jthread thread_;  // last: joined first
+};
+
+FolderSource::FolderSource(FolderOptions options) : worker_(std::make_unique<Worker>(*this, std::move(options))) {}
+FolderSource::~FolderSource() = default;
+void FolderSource::Start() { worker_->Start(); }
+void FolderSource::OpenCase(const std::string& id) { worker_->Wish(id); }
+
+}  // namespace consilium

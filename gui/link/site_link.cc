@@ -1,0 +1,247 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "gui/link/site_link.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <semaphore>
+#include <stop_token>
+#include <thread>
+
+#include "core/base/certificate.h"
+#include "core/base/error.h"
+#include "gui/link/panel_codec.h"
+#include "proto/codec.h"
+#include "proto/panel.grpc.pb.h"
+#include "proto/tls.h"
+
+namespace consilium {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{500}, kLongestPause{10'000};
+constexpr auto kAnswerLimit = std::chrono::seconds(30);  // of a call that is answered at once
+constexpr int kSlabsInFlight = 8;                        // between the fetching and the Qt thread: 8 MiB
+
+std::shared_ptr<grpc::Channel> ChannelTo(const ReaderFile& reader) {
+  const TlsIdentity identity{reader.certificate_pem + reader.authority_pem, reader.key_pem};
+  return MakeChannel(reader.panel, kPanelServerName, ClientCredentials(reader.authority_pem, identity));
+}
+
+std::int64_t FirstSlice(const CaseContent& content, const ImageHeader& image) {
+  const double k = image.grid.PointToIndex(FirstCursor(content)).z;
+  return std::clamp<std::int64_t>(std::llround(k), 0, image.grid.size.z - 1);
+}
+
+}  // namespace
+
+// What the threads share. `wishes` are what the Qt thread wants next; a newer wish replaces an older one.
+class SiteLink::Worker {
+ public:
+  Worker(SiteLink& link, ReaderFile reader)
+      : link_(link), reader_(std::move(reader)), stub_(v1::Panel::NewStub(ChannelTo(reader_))) {}
+
+  ~Worker() {
+    stop_.request_stop();
+    changed_.notify_all();
+  }  // the threads are joined before anything they use goes
+
+  void Start() {
+    follow_ = std::jthread([this] { Follow(stop_.get_token()); });
+    fetch_ = std::jthread([this] { Fetch(stop_.get_token()); });
+  }
+
+  void WishCase(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    case_wish_ = id;
+    if (images_call_ != nullptr && id != loading_) images_call_->TryCancel();
+    changed_.notify_all();
+  }
+
+ private:
+  void WishList() {
+    std::lock_guard lock(mutex_);
+    list_wish_ = true;
+    changed_.notify_all();
+  }
+
+  template <class Function>
+  void InQtThread(Function function) {
+    QMetaObject::invokeMethod(&link_, std::move(function), Qt::QueuedConnection);
+  }
+
+  void Tell(const QString& text) {
+    InQtThread([this, text] { Q_EMIT link_.LinkChanged(text); });
+  }
+
+  void Pause(milliseconds time, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, time, [] { return false; });
+  }
+
+  // First thread: the state, pushed; again and again.
+  void Follow(std::stop_token stop) {
+    milliseconds pause = kFirstPause;
+    while (!stop.stop_requested()) {
+      grpc::ClientContext context;
+      std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+      const auto reader = stub_->Watch(&context, v1::PanelWatchRequest());
+      v1::PanelState state;
+      bool first = true;
+      while (reader->Read(&state)) {
+        if (first) Tell({});
+        Show(state, first);
+        first = false;
+        pause = kFirstPause;
+      }
+      const grpc::Status status = reader->Finish();
+      if (stop.stop_requested()) return;
+      const Error error = ToError(status, "cannot reach the site node at " + reader_.panel);
+      Tell(tr("Not connected: %1. Trying again.").arg(QString::fromUtf8(error.what())));
+      Pause(pause, stop);
+      pause = std::min(2 * pause, kLongestPause);
+    }
+  }
+
+  void Show(const v1::PanelState& state, bool first) {
+    try {
+      FederationView view = StateFromMessage(state);
+      const auto listed = std::pair(view.cases, view.predictions_waiting);
+      if (first || listed != listed_) WishList();
+      listed_ = listed;
+      InQtThread([this, view = std::move(view)] { Q_EMIT link_.FederationChanged(view); });
+    } catch (const Error& error) {
+      Report(error);
+    }
+  }
+
+  // Second thread: lists and cases, one wish at a time.
+  void Fetch(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      bool list = false;
+      std::optional<std::string> id;
+      {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait(lock, stop, [this] { return list_wish_ || case_wish_; })) return;
+        list = std::exchange(list_wish_, false);
+        if (!list) id = std::exchange(case_wish_, std::nullopt);
+      }
+      try {
+        if (list)
+          FetchList(stop);
+        else
+          FetchCase(*id, stop);
+      } catch (const Error& error) {
+        if (stop.stop_requested() || error.code() == ErrorCode::kCancelled) continue;
+        Report(error);
+        if (error.code() != ErrorCode::kUnavailable) continue;
+        Pause(milliseconds(1000), stop);  // the other thread makes the line again; ask once more
+        std::lock_guard lock(mutex_);
+        list_wish_ = list_wish_ || list;
+        if (id && !case_wish_) case_wish_ = id;
+      }
+    }
+  }
+
+  void FetchList(std::stop_token stop) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+    std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+    v1::ListCasesReply reply;
+    ThrowUnlessOk(stub_->ListCases(&context, v1::ListCasesRequest(), &reply), "cannot list the site's cases");
+    std::vector<CaseItem> cases;
+    for (const auto& item : reply.cases()) cases.push_back(ItemFromMessage(item));
+    InQtThread([this, cases = std::move(cases)] { Q_EMIT link_.CasesChanged(cases); });
+  }
+
+  void FetchCase(const std::string& id, std::stop_token stop) {
+    v1::CaseReply reply;
+    {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+      std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+      v1::CaseRequest request;
+      request.set_id(id);
+      ThrowUnlessOk(stub_->GetCase(&context, request, &reply), "cannot open the case");
+    }
+    const auto content = std::make_shared<const CaseContent>(ContentFromMessage(reply));
+    InQtThread([this, content] { Q_EMIT link_.CaseOpened(content); });
+    if (id == complete_) return;  // only the prediction is new
+    complete_.clear();
+    for (const ImageHeader& image : content->images) FetchImage(*content, image, stop);
+    complete_ = id;
+  }
+
+  void FetchImage(const CaseContent& content, const ImageHeader& image, std::stop_token stop) {
+    grpc::ClientContext context;
+    std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+    {
+      std::lock_guard lock(mutex_);
+      images_call_ = &context;
+      loading_ = content.item.id;
+      if (case_wish_ && *case_wish_ != loading_) context.TryCancel();
+    }
+    v1::ImageRequest request;
+    request.set_id(content.item.id);
+    request.set_modality(image.modality == Modality::kPet ? "PT" : "CT");
+    request.set_first_slice(FirstSlice(content, image));
+    const auto reader = stub_->GetImage(&context, request);
+    v1::ImageSlab message;
+    std::optional<Error> bad;
+    while (!bad && reader->Read(&message)) {
+      try {
+        auto slab = std::make_shared<const Slab>(SlabFromMessage(message, content.item.id, image));
+        while (!stop.stop_requested() && !room_.try_acquire_for(milliseconds(50))) {
+        }
+        InQtThread([this, slab] {
+          room_.release();
+          Q_EMIT link_.SlabArrived(slab);
+        });
+      } catch (const Error& error) {
+        bad = error;
+        context.TryCancel();
+      }
+    }
+    const grpc::Status status = reader->Finish();
+    {
+      std::lock_guard lock(mutex_);
+      images_call_ = nullptr;
+    }
+    if (bad) throw *bad;
+    ThrowUnlessOk(status, "the image did not arrive whole");
+  }
+
+  void Report(const Error& error) {
+    const Trouble trouble{error.what(), error.next_step()};
+    InQtThread([this, trouble] { Q_EMIT link_.Failed(trouble); });
+  }
+
+  SiteLink& link_;
+  const ReaderFile reader_;
+  const std::unique_ptr<v1::Panel::Stub> stub_;
+  std::counting_semaphore<kSlabsInFlight> room_{kSlabsInFlight};
+  std::pair<std::int64_t, std::int64_t> listed_{-1, -1};  // first thread only
+  std::string complete_;                                  // second thread only: the case whose voxels were all sent
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool list_wish_ = false;
+  std::optional<std::string> case_wish_;
+  grpc::ClientContext* images_call_ = nullptr;  // the running image call, for cancelling
+  std::string loading_;                         // its case
+
+  std::stop_source stop_;
+  std::jthread follow_, fetch_;  // last: joined first
+};
+
+SiteLink::SiteLink(ReaderFile reader) : worker_(std::make_unique<Worker>(*this, std::move(reader))) {}
+SiteLink::~SiteLink() = default;
+void SiteLink::Start() { worker_->Start(); }
+void SiteLink::OpenCase(const std::string& id) { worker_->WishCase(id); }
+
+}  // namespace consilium
