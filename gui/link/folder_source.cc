@@ -104,7 +104,7 @@ class FolderSource::Worker {
     }
     segmentations_.resize(cases_.size());
     for (const auto& file : files) {
-      const Confidential series = ReadSegInfo(file).referenced_series_uid;
+      const auto series = ReadSegInfo(file).referenced_series_uid;
       bool used = false;
       for (std::size_t c = 0; c < cases_.size(); ++c) {
         // A SEG that was named belongs to the only case there is, whatever it refers to.

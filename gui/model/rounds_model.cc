@@ -134,7 +134,7 @@ QString RoundsModel::Detail() const {
   QStringList ours;
   if (!view_.hub_connected) ours << tr("no connection to the hub");
   if (!view_.activity.empty()) ours << Text(view_.activity);
-  ours << tr("%1 cases").arg(view_.cases);
+  ours << (view_.cases == 1 ? tr("1 case") : tr("%1 cases").arg(view_.cases));
   if (view_.predictions_waiting > 0) ours << tr("%1 waiting to be predicted").arg(view_.predictions_waiting);
   return text + (text.isEmpty() ? QString() : tr("\n")) + tr("This hospital (%1): ").arg(Text(view_.our_site)) +
          ours.join(tr(", ")) + tr(".");

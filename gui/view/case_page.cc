@@ -42,10 +42,11 @@ QWidget* CasePage::MakeWorklist() {
   side->setFixedWidth(216);
   auto* layout = new QVBoxLayout(side);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->addWidget(Named("caption", tr("CASES, THE MOST DOUBTFUL FIRST"), side));
+  layout->addWidget(Named("caption", tr("WORKLIST"), side));
   list_ = new QListWidget(side);
   list_->setObjectName("worklist");
   list_->setAccessibleName(tr("Worklist"));
+  list_->setToolTip(tr("the most doubtful case first"));
   list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   list_->setTextElideMode(Qt::ElideRight);
   layout->addWidget(list_);

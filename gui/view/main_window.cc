@@ -3,6 +3,7 @@
 #include "gui/view/main_window.h"
 
 #include <QButtonGroup>
+#include <QCoreApplication>
 #include <QHBoxLayout>
 #include <QHideEvent>
 #include <QLabel>
@@ -16,6 +17,7 @@
 #include "gui/view/case_page.h"
 #include "gui/view/keys_dialog.h"
 #include "gui/view/rounds_page.h"
+#include "gui/view/slice_pane.h"
 #include "gui/view/theme.h"
 
 namespace consilium {
@@ -166,6 +168,10 @@ void MainWindow::Do(Command command) {
 void MainWindow::ShowPage(Page page) {
   pages_->setCurrentIndex(page == Page::kRounds ? 0 : 1);
   (page == Page::kRounds ? rounds_button_ : case_button_)->setChecked(true);
+  if (page == Page::kRounds)
+    rounds_button_->setFocus();
+  else
+    findChild<SlicePane*>()->setFocus();  // the arrow keys scroll at once
 }
 
 Page MainWindow::page() const { return pages_->currentIndex() == 0 ? Page::kRounds : Page::kCase; }
@@ -182,6 +188,7 @@ void MainWindow::ShowKeys() {
 }
 
 QImage MainWindow::TakePicture() {
+  QCoreApplication::sendPostedEvents();  // what has just changed is laid out first
   QImage picture = grab().toImage().convertToFormat(QImage::Format_RGB32);
   QPainter painter(&picture);
   PaintNotice(painter, QRect(0, height() - kFooterHeight, width(), kFooterHeight), font());

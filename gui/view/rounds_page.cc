@@ -43,6 +43,20 @@ QTableWidget* MakeTable(QWidget* parent) {
   return table;
 }
 
+// The bar of a row, in the middle of its cell.
+QProgressBar* BarIn(QTableWidget& table, int row) {
+  if (QWidget* cell = table.cellWidget(row, kProgress)) return cell->findChild<QProgressBar*>();
+  auto* cell = new QWidget(&table);
+  auto* layout = new QVBoxLayout(cell);
+  layout->setContentsMargins(4, 0, 24, 0);
+  auto* bar = new QProgressBar(cell);
+  bar->setRange(0, 100);
+  bar->setTextVisible(false);
+  layout->addWidget(bar);
+  table.setCellWidget(row, kProgress, cell);
+  return bar;
+}
+
 QLabel* MakeLabel(const QString& name, QWidget* parent) {
   auto* label = new QLabel(parent);
   label->setObjectName(name);
@@ -109,13 +123,7 @@ void RoundsPage::ShowSites(const std::vector<SiteRow>& rows) {
     set(kDice, row.dice);
     set(kState, row.state);
     set(kSeen, row.last_seen);
-    auto* bar = qobject_cast<QProgressBar*>(table_->cellWidget(r, kProgress));
-    if (bar == nullptr) {
-      bar = new QProgressBar(table_);
-      bar->setRange(0, 100);
-      bar->setTextVisible(false);
-      table_->setCellWidget(r, kProgress, bar);
-    }
+    QProgressBar* bar = BarIn(*table_, r);
     bar->setAccessibleName(tr("Progress of %1").arg(row.name));
     bar->setVisible(row.fraction >= 0);
     bar->setValue(static_cast<int>(std::lround(100 * std::max(0.0, row.fraction))));
