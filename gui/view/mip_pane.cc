@@ -64,15 +64,15 @@ void MipPane::paintEvent(QPaintEvent*) {
   letters.setBold(true);
   painter.setFont(letters);
   DrawOnPicture(painter, {8, height() / 2.0}, TextAnchor::kLeft,
-                QString::fromStdString(OrientationLetters(-1.0 * across)), theme.text);
+                QString::fromStdString(OrientationLetters(-1.0 * across)), theme.ink);
   DrawOnPicture(painter, {width() - 8.0, height() / 2.0}, TextAnchor::kRight,
-                QString::fromStdString(OrientationLetters(across)), theme.text);
+                QString::fromStdString(OrientationLetters(across)), theme.ink);
   letters.setPixelSize(12);
   painter.setFont(letters);
   DrawOnPicture(painter, {8, 14}, TextAnchor::kLeft, tr("Projection %1°").arg(std::lround(model_.mip_angle())),
-                theme.text);
+                theme.ink);
   DrawOnPicture(painter, {width() - 8.0, 14}, TextAnchor::kRight,
-                tr("SUV %1 - %2").arg(model_.pet_window().low).arg(model_.pet_window().high, 0, 'f', 1), theme.text);
+                tr("SUV %1 - %2").arg(model_.pet_window().low).arg(model_.pet_window().high, 0, 'f', 1), theme.ink);
 }
 
 void MipPane::mousePressEvent(QMouseEvent* event) {

@@ -19,8 +19,8 @@ bool SamePlane(const SlicePlane& a, const SlicePlane& b) {
 
 QString Convention(SliceView view) {
   switch (view) {
-    case SliceView::kAxial: return SlicePane::tr("radiological, seen from the feet");
-    case SliceView::kCoronal: return SlicePane::tr("radiological, seen from the front");
+    case SliceView::kAxial: return SlicePane::tr("radiological: right on the left");
+    case SliceView::kCoronal: return SlicePane::tr("radiological: right on the left");
     case SliceView::kSagittal: return SlicePane::tr("front on the left");
   }
   return {};
@@ -120,8 +120,12 @@ void SlicePane::paintEvent(QPaintEvent*) {
   }
 }
 
+QColor SlicePane::TextColour() const {
+  return model_.mode() == DisplayMode::kPet ? DarkTheme().ink : DarkTheme().text;  // a PET's air is white
+}
+
 void SlicePane::DrawLetters(QPainter& painter, const SlicePlane& plane) const {
-  const QColor colour = DarkTheme().text;
+  const QColor colour = TextColour();
   painter.setFont(Sized(font(), 15, true));
   const double middle_x = width() / 2.0, middle_y = height() / 2.0;
   const auto letters = [](Vec3 direction) { return QString::fromStdString(OrientationLetters(direction)); };
@@ -134,7 +138,7 @@ void SlicePane::DrawLetters(QPainter& painter, const SlicePlane& plane) const {
 void SlicePane::DrawCursor(QPainter& painter) const {
   const QPointF at = PointOnScreen(model_.cursor());
   static constexpr double kGap = 14;  // the tissue under the cursor stays free
-  QColor colour = DarkTheme().cursor;
+  QColor colour = model_.mode() == DisplayMode::kPet ? DarkTheme().ink : DarkTheme().cursor;
   colour.setAlpha(150);
   painter.setPen(QPen(colour, 1));
   painter.drawLine(QPointF(0, at.y()), QPointF(at.x() - kGap, at.y()));
@@ -144,22 +148,21 @@ void SlicePane::DrawCursor(QPainter& painter) const {
 }
 
 void SlicePane::DrawNotes(QPainter& painter, const SlicePlane& plane) const {
-  const Theme& theme = DarkTheme();
   painter.setFont(Sized(font(), 12, true));
-  DrawOnPicture(painter, {8, 14}, TextAnchor::kLeft, model_.SliceText(view_), theme.text);
+  DrawOnPicture(painter, {8, 14}, TextAnchor::kLeft, model_.SliceText(view_), TextColour());
   if (view_ == SliceView::kAxial)
-    DrawOnPicture(painter, {width() - 8.0, 14}, TextAnchor::kRight, model_.ValueText(), theme.cursor);
+    DrawOnPicture(painter, {width() - 8.0, 14}, TextAnchor::kRight, model_.ValueText(), TextColour());
   painter.setFont(Sized(font(), 11, false));
-  DrawOnPicture(painter, {8, height() - 12.0}, TextAnchor::kLeft, Convention(view_), theme.muted);
+  DrawOnPicture(painter, {8, height() - 12.0}, TextAnchor::kLeft, Convention(view_), TextColour());
   // The longest of these that takes at most a third of the pane.
   const double mm_per_pixel = Norm(plane.across_mm) * devicePixelRatioF();
   for (const int centimetres : {20, 10, 5, 2, 1}) {
     const double pixels = 10 * centimetres / mm_per_pixel;
     if (pixels > width() / 3.0) continue;
     const double right = width() - 10.0, y = height() - 9.0;
-    painter.setPen(QPen(theme.text, 2));
+    painter.setPen(QPen(TextColour(), 2));
     painter.drawLine(QPointF(right - pixels, y), QPointF(right, y));
-    DrawOnPicture(painter, {right, y - 11}, TextAnchor::kRight, tr("%1 cm").arg(centimetres), theme.text);
+    DrawOnPicture(painter, {right, y - 11}, TextAnchor::kRight, tr("%1 cm").arg(centimetres), TextColour());
     break;
   }
 }

@@ -39,6 +39,7 @@ class SlicePane : public QWidget {
   SlicePlane Plane(double scale) const;  // scale: device pixels in a widget pixel
   void MoveCursor(QPointF position);
   void Zoom(QPointF position, double factor);
+  QColor TextColour() const;
   void DrawLetters(QPainter& painter, const SlicePlane& plane) const;
   void DrawCursor(QPainter& painter) const;
   void DrawNotes(QPainter& painter, const SlicePlane& plane) const;

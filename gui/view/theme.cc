@@ -26,6 +26,9 @@ QString StyleSheet(const Theme& theme) {
     QPushButton:checked { background: #1d3d5c; border-color: %6; }
     QPushButton:disabled, QCheckBox:disabled, QLabel:disabled { color: #5f6a76; }
     QPushButton:focus, QComboBox:focus, QTableWidget:focus, QListWidget:focus { border-color: %6; }
+    QCheckBox::indicator { width: 13px; height: 13px; border: 1px solid #7b8794; border-radius: 3px; }
+    QCheckBox::indicator:checked { background: %6; border-color: %6; }
+    QCheckBox::indicator:disabled { border-color: #3a444f; background: transparent; }
     QCheckBox:focus, QSlider:focus { outline: 1px solid %6; }
     QComboBox { background: %2; border: 1px solid %3; border-radius: 4px; padding: 4px 8px; }
     QComboBox QAbstractItemView { background: %2; selection-background-color: #1d3d5c; }
@@ -75,7 +78,8 @@ void DrawOnPicture(QPainter& painter, QPointF anchor, TextAnchor where, const QS
   path.addText(left, anchor.y() + (metrics.ascent() - metrics.descent()) / 2, painter.font(), text);
   painter.save();
   painter.setRenderHint(QPainter::Antialiasing);
-  painter.strokePath(path, QPen(QColor(0, 0, 0, 210), 3, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+  const QColor rim = colour.lightness() > 127 ? QColor(0, 0, 0, 210) : QColor(255, 255, 255, 210);
+  painter.strokePath(path, QPen(rim, 3, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
   painter.fillPath(path, colour);
   painter.restore();
 }

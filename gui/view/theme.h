@@ -18,6 +18,7 @@ struct Theme {
   QColor panel{0x18, 0x1e, 0x25};
   QColor line{0x2c, 0x35, 0x40};
   QColor text{0xe8, 0xec, 0xf0};
+  QColor ink{0x10, 0x14, 0x18};  // text on a bright picture
   QColor muted{0x9c, 0xa8, 0xb5};
   QColor accent{0x3d, 0xa9, 0xfc};
   QColor warning{0xff, 0xb4, 0x54};
@@ -28,7 +29,8 @@ struct Theme {
 const Theme& DarkTheme();
 void Apply(const Theme& theme, QApplication& application);
 
-// Text with a dark rim, readable on any picture. `anchor` is the text's middle, or its left or right end.
+// Text with a rim of the opposite lightness, readable on any picture. `anchor` is the text's middle, or its left or
+// right end.
 enum class TextAnchor { kLeft, kMiddle, kRight };
 void DrawOnPicture(QPainter& painter, QPointF anchor, TextAnchor where, const QString& text, const QColor& colour);
 

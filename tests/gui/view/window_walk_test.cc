@@ -148,11 +148,11 @@ TEST_F(WindowWalk, WheelScrollsClickMovesTheLinkedCursorAndDragsWindow) {
   SlicePane* axial = Pane("axial_pane");
   const QImage before = Seen(axial);
   const QString slice = model_.SliceText(SliceView::kAxial);
-  QTest::mouseClick(axial, Qt::LeftButton, {}, axial->PointOnScreen({-50, 30, 120}).toPoint());
-  EXPECT_NEAR(model_.cursor().x, -50, 2);
+  QTest::mouseClick(axial, Qt::LeftButton, {}, axial->PointOnScreen({-47.5, 30, 120}).toPoint());
+  EXPECT_NEAR(model_.cursor().x, -47.5, 2);
   EXPECT_NEAR(model_.cursor().y, 30, 2);
   EXPECT_EQ(model_.SliceText(SliceView::kAxial), slice) << "a click stays in its slice";
-  EXPECT_EQ(model_.SliceText(SliceView::kSagittal), "Sagittal 26 / 72");
+  EXPECT_EQ(model_.SliceText(SliceView::kSagittal), QString("Sagittal 27 / 72"));
   QTest::keyClick(axial, Qt::Key_Up);
   EXPECT_NEAR(model_.cursor().z, 127.5, 2.6);
   const QPointF centre(axial->width() / 2.0, axial->height() / 2.0);
@@ -224,6 +224,7 @@ TEST_F(WindowWalk, RoundsMoveAsTheyArePushed) {
   EXPECT_EQ(table->item(0, 0)->text(), "north (this hospital)");
   EXPECT_EQ(table->item(0, 1)->text(), "training, 41 %");
   Keep(window_.TakePicture(), "rounds_live");
+  EXPECT_LE(table->mapTo(&window_, QPoint(0, table->height())).y(), 772) << "the table is cut";
   panel_.Push(ExampleState(10, 10));
   ASSERT_TRUE(WaitFor([&] { return headline->text().contains("finished after 10 rounds"); }));
   auto* chart = Find<LineChart>("dice_chart");
@@ -290,7 +291,8 @@ TEST_F(WindowWalk, EveryControlHasANameForScreenReadersAndF1ListsTheKeys) {
                          (qobject_cast<QAbstractSlider*>(widget) != nullptr && widget->focusPolicy() != Qt::NoFocus) ||
                          (qobject_cast<QAbstractItemView*>(widget) != nullptr && widget->parent()->objectName() != "");
     const QString kind = widget->metaObject()->className();
-    if (!control || kind.contains("QTableCornerButton") || kind.contains("Private") || kind == "QComboBoxListView")
+    if (!control || kind.contains("QTableCornerButton") || kind.contains("Private") || kind == "QHeaderView" ||
+        kind == "QComboBoxListView")
       continue;
     ++controls;
     EXPECT_FALSE(widget->accessibleName().isEmpty()) << kind.toStdString() << " " << widget->objectName().toStdString();
