@@ -21,3 +21,10 @@ add_library(consilium_torch INTERFACE)
 target_link_libraries(consilium_torch INTERFACE torch_headers torch_cpu torch_c10)
 target_link_options(consilium_torch INTERFACE
   "-Wl,-rpath,${_torch}/lib" "-Wl,-rpath-link,${_torch}/lib:${CONSILIUM_TORCH_DIR}/nvidia/cu13/lib")
+
+# Its GPU half, for the shared module of learning/gpu only: no program links these.
+foreach(part torch_cuda c10_cuda)
+  string(REGEX REPLACE "^c10" "torch_c10" target "${part}")
+  add_library(${target} SHARED IMPORTED)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${_torch}/lib/lib${part}.so")
+endforeach()

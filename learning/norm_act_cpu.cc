@@ -146,10 +146,10 @@ using Index = std::size_t;
 struct Blocks {
   explicit Blocks(const NormActShape& s) : shape(s), per_item((s.voxels + kBlock - 1) / kBlock) {}
   std::int64_t count() const { return shape.batch * per_item; }
-  std::int64_t item(std::int64_t block) const { return block / per_item; }
+  std::int64_t patch(std::int64_t block) const { return block / per_item; }
   std::int64_t begin(std::int64_t block) const { return block % per_item * kBlock; }
   std::int64_t voxels(std::int64_t block) const { return std::min(kBlock, shape.voxels - begin(block)); }
-  std::int64_t offset(std::int64_t block) const { return (item(block) * shape.voxels + begin(block)) * shape.channels; }
+  std::int64_t offset(std::int64_t block) const { return (patch(block) * shape.voxels + begin(block)) * shape.channels; }
   NormActShape shape;
   std::int64_t per_item;
 };
@@ -201,7 +201,7 @@ void Forward(const NormActShape& s, const T* x, const float* gamma, const float*
   const Affine affine(s, gamma, beta, mean, rstd);
 #pragma omp parallel for schedule(static)
   for (std::int64_t b = 0; b < count; ++b) {
-    const std::int64_t row = blocks.item(b) * channels;
+    const std::int64_t row = blocks.patch(b) * channels;
     Apply(blocks.voxels(b), channels, x + blocks.offset(b), affine.scale.data() + row, affine.shift.data() + row,
           y + blocks.offset(b));
   }
@@ -249,14 +249,14 @@ void Backward(const NormActShape& s, const T* x, const T* dy, const float* gamma
   std::vector<float> sum_g(static_cast<Index>(count * channels)), sum_gx(sum_g.size());
 #pragma omp parallel for schedule(static)
   for (std::int64_t b = 0; b < count; ++b) {
-    const std::int64_t row = blocks.item(b) * channels;
+    const std::int64_t row = blocks.patch(b) * channels;
     GradientSums(blocks.voxels(b), channels, x + blocks.offset(b), dy + blocks.offset(b), affine.scale.data() + row,
                  affine.shift.data() + row, mean + row, sum_g.data() + b * channels, sum_gx.data() + b * channels);
   }
   const GradientTerms terms = JoinGradientSums(blocks, sum_g, sum_gx, affine, mean, rstd, dgamma, dbeta);
 #pragma omp parallel for schedule(static)
   for (std::int64_t b = 0; b < count; ++b) {
-    const std::int64_t row = blocks.item(b) * channels;
+    const std::int64_t row = blocks.patch(b) * channels;
     Gradient(blocks.voxels(b), channels, x + blocks.offset(b), dy + blocks.offset(b), affine.scale.data() + row,
              affine.shift.data() + row, terms.p.data() + row, terms.q.data() + row, dx + blocks.offset(b));
   }
