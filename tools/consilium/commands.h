@@ -9,6 +9,8 @@ class App;
 namespace consilium {
 
 // Each adds one subcommand of the front door `consilium`.
+void AddDoctor(CLI::App& app);
+void AddInspect(CLI::App& app);
 void AddPhantom(CLI::App& app);
 
 }  // namespace consilium

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
   return consilium::RunProgram(argc, argv, [&] {
     CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
     app.require_subcommand(1);
+    consilium::AddDoctor(app);
+    consilium::AddInspect(app);
     consilium::AddPhantom(app);
     CLI11_PARSE(app, argc, argv);
     return 0;

@@ -165,6 +165,11 @@ TEST_P(FixedPointSum, EmptyIsNothing) { EXPECT_NO_THROW(AddFixedPoint({}, 1, {},
 
 INSTANTIATE_TEST_SUITE_P(Devices, FixedPointSum, testing::ValuesIn(AllDevices()), DeviceName);
 
+TEST(Gpu, TheseTestsRanOnAGpuOrSayWhyNot) {
+  if (!WhyNoCuda().empty()) GTEST_SKIP() << "No GPU can be used here: " << WhyNoCuda();
+  EXPECT_GE(AllDevices().size(), 2U);
+}
+
 template <class Body>
 std::string WordsOf(Body body) {
   try {

@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <vector>
 
@@ -138,6 +142,34 @@ TEST_P(ResampleOn, EntirelyOutsideIsAllOutside) {
   const IndexAffine far{{1, 0, 0, 1e12, 0, 1, 0, 0, 0, 0, 1, -1e12}};
   EXPECT_THAT(Resample(ramp.Input(), {.output_size = {9, 8, 7}, .output_to_input = far, .outside = -1024}, GetParam()),
               Each(-1024.0F));
+}
+
+// scipy.ndimage.map_coordinates on a PET-like image: tools/oracles/resample.py.
+TEST_P(ResampleOn, AgreesWithScipy) {
+  std::ifstream in(CONSILIUM_TESTS "/cuda/oracles/resample.json");
+  const auto oracle = nlohmann::json::parse(in);
+  const auto edge = oracle.at("size").get<std::array<std::int64_t, 3>>();
+  const auto voxels = oracle.at("voxels").get<std::vector<std::int16_t>>();
+  const auto slope = oracle.at("slope").get<std::vector<float>>();
+  const auto intercept = oracle.at("intercept").get<std::vector<float>>();
+  int compared = 0;
+  for (const auto& c : oracle.at("cases")) {
+    const auto out = c.at("output_size").get<std::array<std::int64_t, 3>>();
+    const auto& n = c.at("normalisation");
+    const ResamplePlan plan{.output_size = {out[0], out[1], out[2]},
+                            .output_to_input = {c.at("affine").get<std::array<double, 12>>()},
+                            .normalisation = {n.at("low"), n.at("high"), n.at("mean"), n.at("sd")},
+                            .outside = c.at("outside")};
+    const std::vector<float> got = Resample({{edge[0], edge[1], edge[2]}, voxels, slope, intercept}, plan, GetParam());
+    ASSERT_EQ(got.size(), c.at("expected").size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      if (c.at("expected")[i].is_null()) continue;
+      const double expected = c.at("expected")[i];
+      ASSERT_NEAR(static_cast<double>(got[i]), expected, kTolerance * std::max(1.0, std::fabs(expected))) << i;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 3000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, ResampleOn, testing::ValuesIn(AllDevices()), DeviceName);
