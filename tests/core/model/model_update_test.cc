@@ -30,6 +30,17 @@ TEST(ModelUpdateTest, RoundTripKeepsEveryBit) {
   EXPECT_EQ(back.delta, update.delta);
 }
 
+TEST(ModelUpdateTest, TheHeaderAloneSaysAllButTheNumbers) {
+  const ModelUpdate update = Update();
+  const auto bytes = SerializeUpdate(update);
+  const std::size_t data = update.delta.arrays[0].values.size() * sizeof(float);
+  const auto header = ParseUpdateHeader(std::span(bytes).first(bytes.size() - data), bytes.size(), "u");
+  EXPECT_EQ(header.id, update.id);
+  EXPECT_EQ(header.base, update.base);
+  EXPECT_EQ(header.metrics, update.metrics);
+  EXPECT_EQ(header.layout.data_begin, bytes.size() - data);
+}
+
 TEST(ModelUpdateTest, SubmissionHasOneName) { EXPECT_EQ(Update().id.Text(), "sarcoma-1/4/north/2"); }
 
 TEST(ModelUpdateTest, WhatNoHonestSiteCanMeasureIsRefused) {

@@ -131,6 +131,14 @@ TEST(RoundStateTest, TooFewPatientsIsNotEligible) {
   EXPECT_EQ(MissingSites(run.state()), "");
 }
 
+TEST(RoundStateTest, AWaitingRunStartsAfterTheLastOfSeveralSites) {
+  TestRun run;
+  run(SiteConnected{kNorth, 10, true});
+  EXPECT_THAT(run(SiteConnected{kCoast, 10, true}), IsEmpty());
+  EXPECT_THAT(run(SiteConnected{kValley, 10, false}),
+              ElementsAre("order coast 1.1", "order north 1.1", "order valley 1.1", "deadline 1.1"));
+}
+
 TEST(RoundStateTest, MissingSitesWithNobodyThere) {
   TestRun run;
   EXPECT_EQ(MissingSites(run.state()),

@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// The plans: what an administrator writes, its limits, its text and its digest.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/base/file_store.h"
+#include "core/round/prep_plan.h"
+#include "core/round/run_plan.h"
+#include "core/round/train_plan.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace consilium {
+namespace {
+
+RunPlan Plan() {
+  RunPlan plan;
+  plan.name = "sarcoma";
+  return plan;
+}
+
+void ExpectRefused(std::string_view words, void (*change)(RunPlan&)) {
+  RunPlan plan = Plan();
+  change(plan);
+  ExpectError(ErrorCode::kInvalidArgument, words, [&] { plan.Validate(); });
+}
+
+TEST(RunPlanTest, TomlRoundTrip) {
+  RunPlan plan = Plan();
+  plan.rounds = 40;
+  plan.target_dice = 0.1 + 0.2;
+  plan.seed = std::numeric_limits<std::int64_t>::max();
+  plan.eligibility = {5, 50};
+  plan.round = {4, 1e-3};
+  plan.network.features = {32, 64, 128, 256, 320};
+  plan.prep.spacing_mm = 2.0 / 3.0;
+  plan.train.patch = 64;
+  plan.train.mirror = false;
+  plan.train.precision = "bfloat16";
+  const RunPlan back = ParseRunPlan(ToToml(plan), "p");
+  EXPECT_EQ(back, plan);
+  EXPECT_EQ(DigestOf(back), DigestOf(plan));
+  EXPECT_NE(DigestOf(plan), DigestOf(Plan()));
+  EXPECT_EQ(plan.TotalSteps(), 2000);
+}
+
+TEST(RunPlanTest, TheExplanationIsAPlanWithEveryDefault) {
+  RunPlan plan = ParseRunPlan(ExplainRunPlan(), "p");
+  plan.name = "";
+  EXPECT_EQ(plan, RunPlan{});
+}
+
+TEST(RunPlanTest, MistakesNameFileLineKeyAndWhereAllKeysAre) {
+  const TemporaryFolder folder;
+  WriteFileDurably(folder / "sarcoma.toml", "name = \"s\"\n[eligibility]\nmin_patient = 50\n");
+  ExpectError(
+      ErrorCode::kInvalidArgument,
+      "sarcoma.toml, line 3: unknown key `eligibility.min_patient`\n  did you mean `eligibility.min_patients`?  "
+      "All keys: consilium-hub run start --explain",
+      [&] { ReadRunPlan(folder / "sarcoma.toml"); });
+  ExpectError(ErrorCode::kInvalidArgument, "p: `name` must be 1 to 60 letters", [] { ParseRunPlan("", "p"); });
+}
+
+TEST(RunPlanTest, LimitsNameTheKey) {
+  Plan().Validate();
+  ExpectRefused("`name` must be", [](RunPlan& p) { p.name = "a b"; });
+  ExpectRefused("`name` must be", [](RunPlan& p) { p.name = std::string(61, 'a'); });
+  ExpectRefused("`rounds` must lie", [](RunPlan& p) { p.rounds = 0; });
+  ExpectRefused("`target_dice` must lie", [](RunPlan& p) { p.target_dice = std::numeric_limits<double>::quiet_NaN(); });
+  ExpectRefused("`seed` must not", [](RunPlan& p) { p.seed = -1; });
+  ExpectRefused("`eligibility.min_sites` must lie", [](RunPlan& p) { p.eligibility.min_sites = 0; });
+  ExpectRefused("`eligibility.min_patients` must be", [](RunPlan& p) { p.eligibility.min_patients = 0; });
+  ExpectRefused("`round.quorum` must lie", [](RunPlan& p) { p.round.quorum = 0; });
+  ExpectRefused("`round.quorum` is 3, more than the 2 sites", [](RunPlan& p) { p.round.quorum = 3; });
+  ExpectRefused("`round.deadline_s` must be", [](RunPlan& p) { p.round.deadline_s = 0; });
+  ExpectRefused("`aggregation.rule` is \"krum\"; this program knows", [](RunPlan& p) { p.aggregation.rule = "krum"; });
+  ExpectRefused("`aggregation.max_update_norm` must", [](RunPlan& p) { p.aggregation.max_update_norm = 0; });
+  ExpectRefused("network.classes is 0", [](RunPlan& p) { p.network.classes = 0; });
+}
+
+TEST(RunPlanTest, ThePatchMustFitTheNetwork) {
+  ExpectRefused("`train.patch` is 44; with 4 stages it must be a multiple of 8, at least twice that\n  Take 48.",
+                [](RunPlan& p) { p.train.patch = 44; });
+  ExpectRefused("Take 16.", [](RunPlan& p) { p.train.patch = 8; });
+}
+
+TEST(TrainPlanTest, LimitsNameTheKey) {
+  const auto refused = [](std::string_view words, auto change) {
+    TrainPlan plan;
+    change(plan);
+    ExpectError(ErrorCode::kInvalidArgument, words, [&] { plan.Validate(); });
+  };
+  TrainPlan().Validate();
+  refused("train.steps must be between", [](TrainPlan& p) { p.steps = 0; });
+  refused("train.batch must be between", [](TrainPlan& p) { p.batch = 1000; });
+  refused("train.patch must be between", [](TrainPlan& p) { p.patch = 4; });
+  refused("train.learning_rate must be",
+          [](TrainPlan& p) { p.learning_rate = std::numeric_limits<double>::quiet_NaN(); });
+  refused("train.momentum must be", [](TrainPlan& p) { p.momentum = 1; });
+  refused("train.weight_decay must be", [](TrainPlan& p) { p.weight_decay = -1; });
+  refused("train.foreground_fraction must be", [](TrainPlan& p) { p.foreground_fraction = 1.1; });
+  refused("train.gradient_clip must be", [](TrainPlan& p) { p.gradient_clip = 0; });
+  refused("train.precision must be auto, float32 or bfloat16", [](TrainPlan& p) { p.precision = "float16"; });
+}
+
+TEST(PrepPlanTest, TheDigestIsStable) {
+  // Models made with one program version must meet data prepared by the next.
+  EXPECT_EQ(PrepPlan().digest().Hex(), DigestOf("consilium prep plan 1\n"
+                                                "spacing_mm = 4.0\npet_low = 1.04\npet_high = 51.2\npet_mean = 7.06\n"
+                                                "pet_sd = 7.96\nct_low = -832.0\nct_high = 1128.0\nct_mean = 108.0\n"
+                                                "ct_sd = 286.0\nct_outside = -1024.0\npet_outside = 0.0\n")
+                                           .Hex());
+  PrepPlan other;
+  other.ct_sd = std::nextafter(other.ct_sd, 1000);
+  EXPECT_NE(other.digest(), PrepPlan().digest());
+}
+
+TEST(PrepPlanTest, PaddingIsNormalisedAir) {
+  EXPECT_FLOAT_EQ(PrepPlan().PetPadding(), static_cast<float>((1.04 - 7.06) / 7.96));
+  EXPECT_FLOAT_EQ(PrepPlan().CtPadding(), static_cast<float>((-832.0 - 108.0) / 286.0));
+}
+
+TEST(PrepPlanTest, LimitsNameTheKey) {
+  const auto refused = [](std::string_view words, auto change) {
+    PrepPlan plan;
+    change(plan);
+    ExpectError(ErrorCode::kInvalidArgument, words, [&] { plan.Validate(); });
+  };
+  refused("prep.spacing_mm must lie between", [](PrepPlan& p) { p.spacing_mm = 0; });
+  refused("prep.pet_low must be below prep.pet_high", [](PrepPlan& p) { p.pet_low = 60; });
+  refused("prep.ct_sd must be above 0", [](PrepPlan& p) { p.ct_sd = 0; });
+  refused("prep.ct_mean must be", [](PrepPlan& p) { p.ct_mean = std::numeric_limits<double>::infinity(); });
+  refused("must be finite", [](PrepPlan& p) { p.pet_outside = std::numeric_limits<double>::quiet_NaN(); });
+}
+
+}  // namespace
+}  // namespace consilium
