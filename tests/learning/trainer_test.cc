@@ -98,7 +98,7 @@ TEST(Trainer, TwoRoundsWithKeptMomentumAreOneLongRound) {
 
 TEST(Trainer, LearnsToFindTheBall) {
   for (const std::string precision : {"float32", "auto"}) {
-    const TrainOutcome outcome = TrainToys(SmallPlan(60, precision), 3);
+    const TrainOutcome outcome = TrainToys(SmallPlan(40, precision), 3);
     Predictor predictor(kNetwork, {}, outcome.parameters, {.threads = 2, .precision = precision});
     const DiceSummary dice = Evaluate(predictor, test::ToySamples(2, 500), {.patch = 16});
     EXPECT_GT(dice.Mean(), 0.8) << precision;
