@@ -74,7 +74,7 @@ class Writer {
     Check(content.setInstanceNumber("1"), "instance number");
     Check(content.setContentLabel("TUMOUR"), "content label");
     Check(content.setContentDescription(Of(d_.segment_label)), "content description");
-    Check(content.setContentCreatorName("Consilium"), "content creator");
+    Check(content.setContentCreatorName("Consilium^Software"), "content creator");
     DcmSegmentation* made = nullptr;
     Check(DcmSegmentation::createBinarySegmentation(made, static_cast<Uint16>(g.size.y), static_cast<Uint16>(g.size.x),
                                                     equipment, content),
@@ -133,29 +133,17 @@ class Writer {
     DcmSegment* made = nullptr;
     const CodeSequenceMacro category("49755003", "SCT", "Morphologically Abnormal Structure");
     const CodeSequenceMacro type("108369006", "SCT", "Neoplasm");
-    Check(DcmSegment::create(made, Of(label), category, type, DcmSegTypes::SAT_AUTOMATIC, Of(ShortAlgorithmName(d_))),
+    const bool automatic = d_.origin == SegOrigin::kAutomatic;
+    Check(DcmSegment::create(made, Of(label), category, type,
+                             automatic ? DcmSegTypes::SAT_AUTOMATIC : DcmSegTypes::SAT_MANUAL,
+                             automatic ? Of(ShortAlgorithmName(d_)) : OFString()),
           "a segment");
     std::unique_ptr<DcmSegment> segment(made);
-    Check(segment->setSegmentDescription(Of("Model SHA-256 " + d_.model_digest.Hex() + ". Research use only.")),
-          "a segment's description");
+    if (automatic) NameAlgorithm(*segment);
+    Colour(*segment);
     std::array<char, 128> uid{};
     Check(segment->setTrackingID(Of(label)), "tracking id");
     Check(segment->setTrackingUID(dcmGenerateUniqueIdentifier(uid.data())), "tracking uid");
-    AlgorithmIdentificationMacro& algorithm = segment->getSegmentationAlgorithmIdentification();
-    Check(algorithm.getAlgorithmFamilyCode().set("123110", "DCM", "Artificial Intelligence"), "algorithm family");
-    Check(algorithm.setAlgorithmName(Of(d_.algorithm_name)), "algorithm name");
-    Check(algorithm.setAlgorithmVersion(Of(d_.algorithm_version.empty() ? "0" : d_.algorithm_version)),
-          "algorithm version");
-    Check(algorithm.setAlgorithmParameters(Of("model " + d_.model_digest.Hex())), "algorithm parameters");
-    Uint16 lightness = 0, a = 0, b = 0;
-    {
-      double l = 0, a_value = 0, b_value = 0;
-      IODCIELabUtil::rgb2DicomLab(l, a_value, b_value, 0.93, 0.33, 0.23);
-      lightness = static_cast<Uint16>(l);
-      a = static_cast<Uint16>(a_value);
-      b = static_cast<Uint16>(b_value);
-    }
-    Check(segment->setRecommendedDisplayCIELabValue(lightness, a, b), "colour");
     Uint16 given = 0;
     Check(seg_->addSegment(segment.release(), given), "a segment");
     const std::size_t in_slice = static_cast<std::size_t>(map_.geometry.size.x * map_.geometry.size.y);
@@ -164,6 +152,25 @@ class Writer {
       const auto last = first + static_cast<std::ptrdiff_t>(in_slice);
       if (std::find(first, last, static_cast<std::uint8_t>(number)) != last) AddFrame(number, k);
     }
+  }
+
+  void NameAlgorithm(DcmSegment& segment) {
+    Check(segment.setSegmentDescription(Of("Model SHA-256 " + d_.model_digest.Hex() + ". Research use only.")),
+          "a segment's description");
+    AlgorithmIdentificationMacro& algorithm = segment.getSegmentationAlgorithmIdentification();
+    Check(algorithm.getAlgorithmFamilyCode().set("123110", "DCM", "Artificial Intelligence"), "algorithm family");
+    Check(algorithm.setAlgorithmName(Of(d_.algorithm_name)), "algorithm name");
+    Check(algorithm.setAlgorithmVersion(Of(d_.algorithm_version.empty() ? "0" : d_.algorithm_version)),
+          "algorithm version");
+    Check(algorithm.setAlgorithmParameters(Of("model " + d_.model_digest.Hex())), "algorithm parameters");
+  }
+
+  static void Colour(DcmSegment& segment) {
+    double l = 0, a = 0, b = 0;
+    IODCIELabUtil::rgb2DicomLab(l, a, b, 0.93, 0.33, 0.23);
+    Check(segment.setRecommendedDisplayCIELabValue(static_cast<Uint16>(l), static_cast<Uint16>(a),
+                                                   static_cast<Uint16>(b)),
+          "colour");
   }
 
   void AddFrame(int segment, std::int64_t k) {
@@ -210,6 +217,9 @@ class Writer {
     const std::filesystem::path temporary = file.string() + ".part";
     DcmFileFormat out;
     Check(seg_->writeDataset(*out.getDataset()), "the data set");
+    // Some sources carry a Study ID longer than the 16 characters of its kind; ours may not.
+    const std::string study_id = TextOf(DataSet(out), tag::kStudyId);
+    Check(out.getDataset()->putAndInsertString(DCM_StudyID, study_id.substr(0, 16).c_str()), "the study id");
     const OFCondition saved = out.saveFile(temporary.c_str(), EXS_LittleEndianExplicit);
     std::error_code error;
     if (saved.good()) std::filesystem::rename(temporary, file, error);

@@ -11,11 +11,14 @@
 
 namespace consilium {
 
-// Who drew a segmentation. AUTOMATIC, by a model named by its digest.
+// Who drew a segmentation: a model named by its digest, or a person.
+enum class SegOrigin { kAutomatic, kManual };
+
 struct SegDescription {
   std::string algorithm_name = "Consilium";  // with the model's digest it becomes SegmentAlgorithmName
   std::string algorithm_version;
-  Digest model_digest;
+  Digest model_digest;  // of an automatic one
+  SegOrigin origin = SegOrigin::kAutomatic;
   std::string series_description = "Tumour, predicted (research use only)";
   std::string segment_label = "Tumour";
   int series_number = 9000;

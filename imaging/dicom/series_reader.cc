@@ -141,7 +141,9 @@ SeriesScan ScanFolder(const fs::path& folder, const ScanOptions& options) {
   return ScanFiles(FilesBelow(folder), options);
 }
 
-Series ReadSeries(const fs::path& folder) { return TheOnly(ScanFolder(folder), folder.string()); }
+Series ReadSeries(const fs::path& folder, const ScanOptions& options) {
+  return TheOnly(ScanFolder(folder, options), folder.string());
+}
 
 Series ReadSeriesFiles(std::span<const fs::path> files) {
   Require(!files.empty(), "no files of a series given");

@@ -43,7 +43,7 @@ SeriesScan ScanFiles(std::span<const std::filesystem::path> files, const ScanOpt
 
 // The one image series below `folder`. Throws Error(kFailedPrecondition) with the reasons if there is none, or if there
 // are several.
-Series ReadSeries(const std::filesystem::path& folder);
+Series ReadSeries(const std::filesystem::path& folder, const ScanOptions& options = {});
 
 // The files of a series, ordered by k: what a caller keeps to read it again with ReadSeriesFiles().
 std::vector<std::filesystem::path> FilesOf(const Series& series);

@@ -13,8 +13,8 @@ inline constexpr std::uint32_t kSopClassUid = 0x00080016, kSopInstanceUid = 0x00
 inline constexpr std::uint32_t kPatientName = 0x00100010, kPatientId = 0x00100020, kPatientWeight = 0x00101030;
 inline constexpr std::uint32_t kStartTime = 0x00181072, kTotalDose = 0x00181074, kHalfLife = 0x00181075,
                                kStartDateTime = 0x00181078;
-inline constexpr std::uint32_t kStudyUid = 0x0020000D, kSeriesUid = 0x0020000E, kPosition = 0x00200032,
-                               kOrientation = 0x00200037, kFrameOfReference = 0x00200052;
+inline constexpr std::uint32_t kStudyUid = 0x0020000D, kStudyId = 0x00200010, kSeriesUid = 0x0020000E,
+                               kPosition = 0x00200032, kOrientation = 0x00200037, kFrameOfReference = 0x00200052;
 inline constexpr std::uint32_t kSamplesPerPixel = 0x00280002, kPhotometric = 0x00280004, kFrames = 0x00280008,
                                kRows = 0x00280010, kColumns = 0x00280011, kPixelSpacing = 0x00280030,
                                kCorrectedImage = 0x00280051, kBitsAllocated = 0x00280100, kBitsStored = 0x00280101,

@@ -9,6 +9,7 @@ class App;
 namespace consilium {
 
 // Each adds one subcommand of the front door `consilium`.
+void AddConvert(CLI::App& app);
 void AddDoctor(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddPhantom(CLI::App& app);

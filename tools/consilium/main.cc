@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   return consilium::RunProgram(argc, argv, [&] {
     CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
     app.require_subcommand(1);
+    consilium::AddConvert(app);
     consilium::AddDoctor(app);
     consilium::AddInspect(app);
     consilium::AddPhantom(app);
