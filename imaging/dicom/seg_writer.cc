@@ -199,6 +199,11 @@ class Writer {
     groups.push_back(&content);
     groups.push_back(derivation.get());
     Check(seg_->addFrame(pixels.data(), static_cast<Uint16>(segment), groups), "a frame");
+    bits_.resize((static_cast<std::size_t>(frames_ + 1) * in_slice + 15) / 16 * 2);  // an even number of bytes
+    for (std::size_t i = 0; i < in_slice; ++i) {
+      const std::size_t bit = static_cast<std::size_t>(frames_) * in_slice + i;
+      bits_[bit / 8] = static_cast<Uint8>(bits_[bit / 8] | (pixels[i] << (bit % 8)));
+    }
     ++frames_;
   }
 
@@ -217,6 +222,9 @@ class Writer {
     const std::filesystem::path temporary = file.string() + ".part";
     DcmFileFormat out;
     Check(seg_->writeDataset(*out.getDataset()), "the data set");
+    // DCMTK 3.6.7 packs wrongly where a frame's pixels are no multiple of 8 (pydicom reads other voxels): our own bits.
+    Check(out.getDataset()->putAndInsertUint8Array(DcmTag(DCM_PixelData, EVR_OB), bits_.data(), bits_.size()),
+          "the pixels");
     // Some sources carry a Study ID longer than the 16 characters of its kind; ours may not.
     const std::string study_id = TextOf(DataSet(out), tag::kStudyId);
     Check(out.getDataset()->putAndInsertString(DCM_StudyID, study_id.substr(0, 16).c_str()), "the study id");
@@ -236,6 +244,7 @@ class Writer {
   const SegDescription& d_;
   std::unique_ptr<DcmSegmentation> seg_;
   std::string sop_class_;
+  std::vector<Uint8> bits_;  // PS3.5 8.1.1: frames follow each other without a gap, lowest bit first
   int frames_ = 0;
 };
 
