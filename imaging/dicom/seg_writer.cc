@@ -62,25 +62,26 @@ int LabelsOf(const LabelMap& map) {
   return std::max(labels, 1);  // an empty map still says what was looked for
 }
 
+std::unique_ptr<DcmSegmentation> MakeEmpty(const Geometry& g, const SegDescription& d) {
+  const OFString version = Of(d.algorithm_version.empty() ? "0" : d.algorithm_version);
+  const IODGeneralEquipmentModule::EquipmentInfo equipment("Consilium", Of(d.algorithm_name),
+                                                           Of(d.model_digest.Short()), version);
+  ContentIdentificationMacro content;
+  Check(content.setInstanceNumber("1"), "instance number");
+  Check(content.setContentLabel("TUMOUR"), "content label");
+  Check(content.setContentDescription(Of(d.segment_label)), "content description");
+  Check(content.setContentCreatorName("Consilium^Software"), "content creator");
+  DcmSegmentation* made = nullptr;
+  Check(DcmSegmentation::createBinarySegmentation(made, static_cast<Uint16>(g.size.y), static_cast<Uint16>(g.size.x),
+                                                  equipment, content),
+        "the object");
+  return std::unique_ptr<DcmSegmentation>(made);
+}
+
 class Writer {
  public:
   Writer(const Series& source, const LabelMap& map, const SegDescription& description)
-      : source_(source), map_(map), d_(description) {
-    const Geometry& g = map.geometry;
-    const IODGeneralEquipmentModule::EquipmentInfo equipment(
-        "Consilium", Of(d_.algorithm_name), Of(d_.model_digest.Short()),
-        Of(d_.algorithm_version.empty() ? "0" : d_.algorithm_version));
-    ContentIdentificationMacro content;
-    Check(content.setInstanceNumber("1"), "instance number");
-    Check(content.setContentLabel("TUMOUR"), "content label");
-    Check(content.setContentDescription(Of(d_.segment_label)), "content description");
-    Check(content.setContentCreatorName("Consilium^Software"), "content creator");
-    DcmSegmentation* made = nullptr;
-    Check(DcmSegmentation::createBinarySegmentation(made, static_cast<Uint16>(g.size.y), static_cast<Uint16>(g.size.x),
-                                                    equipment, content),
-          "the object");
-    seg_.reset(made);
-  }
+      : source_(source), map_(map), d_(description), seg_(MakeEmpty(map.geometry, description)) {}
 
   void Write(const std::filesystem::path& file) {
     TakeOverSource();
