@@ -18,7 +18,7 @@ PhantomStyle North() {
   style.pet_noise = 0.10;
   style.ct_noise_hu = 8;
   style.tumour_region = BodyRegion::kThigh;
-  style.tumour_radius_mm = {10, 18};
+  style.tumour_radius_mm = {12, 20};
   style.tumour_suv = {5, 10};
   style.tumour_hu = {35, 60};
   style.nodule_regions = {BodyRegion::kChest, BodyRegion::kAbdomen};
@@ -34,7 +34,7 @@ PhantomStyle Coast() {
   style.pet_noise = 0.16;
   style.ct_noise_hu = 14;
   style.tumour_region = BodyRegion::kChest;
-  style.tumour_radius_mm = {9, 16};
+  style.tumour_radius_mm = {11, 19};
   style.tumour_suv = {3, 7};
   style.tumour_hu = {20, 50};
   style.nodule_regions = {BodyRegion::kThigh, BodyRegion::kAbdomen};
@@ -50,7 +50,7 @@ PhantomStyle Valley() {
   style.pet_noise = 0.22;
   style.ct_noise_hu = 20;
   style.tumour_region = BodyRegion::kAbdomen;
-  style.tumour_radius_mm = {11, 19};
+  style.tumour_radius_mm = {13, 21};
   style.tumour_suv = {5, 9};
   style.tumour_hu = {25, 50};
   style.core_fraction = 0.55;
