@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -21,14 +22,6 @@
 namespace consilium {
 namespace {
 
-// A hospital's own stream of random choices, apart from every other hospital's.
-std::uint64_t SeedOf(const RunPlan& plan, const std::string& site) {
-  const Digest digest = DigestOf(std::string_view(site));
-  std::uint64_t purpose = 0;
-  for (std::size_t i = 0; i < 8; ++i) purpose = purpose << 8 | digest.bytes[i];
-  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
-}
-
 LabelMap ThresholdMask(const Volume& pet, double suv) {
   LabelMap mask{pet.geometry, std::vector<std::uint8_t>(pet.voxels.size())};
   const auto slice = static_cast<std::size_t>(pet.geometry.size.x * pet.geometry.size.y);
@@ -40,6 +33,13 @@ LabelMap ThresholdMask(const Volume& pet, double suv) {
 }
 
 }  // namespace
+
+std::uint64_t SeedOfSite(const RunPlan& plan, const std::string& site) {
+  const Digest name = DigestOf(std::string_view(site));
+  std::uint64_t purpose = 0;
+  std::memcpy(&purpose, name.bytes.data(), sizeof purpose);
+  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
+}
 
 DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
@@ -67,7 +67,7 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
   TrainPlan train = plan.train;
   train.steps = steps;
   Trainer trainer(plan.network, plan.prep, compute);
-  TrainOutcome outcome = trainer.Train(first, {}, samples, train, {0, steps, SeedOf(plan, cohort.site)}, stop);
+  TrainOutcome outcome = trainer.Train(first, {}, samples, train, {0, steps, SeedOfSite(plan, cohort.site)}, stop);
   LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, 0};
   model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
   model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
