@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -32,8 +32,8 @@ namespace fs = std::filesystem;
 
 struct StudyOptions {
   fs::path plan;
-  fs::path data;  // SITE/PATIENT/...; empty: phantoms
-  fs::path keep;  // where the phantoms are written; empty: a temporary folder
+  fs::path data;               // SITE/PATIENT/...; empty: phantoms
+  fs::path keep;               // where the phantoms are written; empty: a temporary folder
   std::int64_t seed = 0;       // 0: the plan's
   std::int64_t patients = 10;  // phantoms of a hospital for training and validation
   std::int64_t held_out = 4;   // and besides
@@ -99,7 +99,8 @@ class Study {
     cohort_options.prep = plan_.prep;
     if (options_.data.empty()) {
       const bool temporary = options_.keep.empty();
-      const fs::path dir = temporary ? fs::temp_directory_path() / fmt::format("consilium-study-{}", getpid()) : options_.keep;
+      const fs::path dir =
+          temporary ? fs::temp_directory_path() / fmt::format("consilium-study-{}", getpid()) : options_.keep;
       const auto styles = AllPhantomStyles();
       for (std::size_t i = 0; i < styles.size(); ++i) {
         const std::string& site = styles[i].name;
@@ -126,9 +127,8 @@ class Study {
       training.insert(training.end(), cohort.training.begin(), cohort.training.end());
     }
     for (const double suv : {2.5, BestThreshold(training)}) {
-      rows_.push_back(Measure(fmt::format("SUV >= {}", suv), 0, cohorts_, [&](const Cohort& cohort) {
-        return DiceOfThreshold(suv, cohort.held_out);
-      }));
+      rows_.push_back(Measure(fmt::format("SUV >= {}", suv), 0, cohorts_,
+                              [&](const Cohort& cohort) { return DiceOfThreshold(suv, cohort.held_out); }));
     }
   }
 
@@ -140,8 +140,8 @@ class Study {
 
   void Federation(const Parameters& first) {
     ProgressLine line(std::cerr, StyleOf(stderr), "federation");
-    const auto federation = SimulateFederation(
-        plan_, first, cohorts_, options_.threads, [&](std::int64_t rounds, double loss) {
+    const auto federation =
+        SimulateFederation(plan_, first, cohorts_, options_.threads, [&](std::int64_t rounds, double loss) {
           line.Update(static_cast<double>(rounds) / static_cast<double>(plan_.rounds),
                       fmt::format("round {} of {}, loss {:.3f}", rounds, plan_.rounds, loss));
         });
@@ -154,7 +154,8 @@ class Study {
     ProgressLine line(std::cerr, StyleOf(stderr), "alone");
     const auto models =
         BestLocalModels(plan_, first, cohorts_, options_.threads, [&](std::int64_t done, std::int64_t all) {
-          line.Update(static_cast<double>(done) / static_cast<double>(all), fmt::format("{} of {} trainings", done, all));
+          line.Update(static_cast<double>(done) / static_cast<double>(all),
+                      fmt::format("{} of {} trainings", done, all));
         });
     line.Finish("each hospital's better training counts");
     for (const LocalModel& model : models) AddModel(model.site + " alone", model.steps, model.parameters);
@@ -175,11 +176,13 @@ class Study {
   }
 
   void PrintJson() const {
-    nlohmann::ordered_json out{{"seed", plan_.seed}, {"models", nlohmann::ordered_json::array()}, {"seconds", seconds_}};
+    nlohmann::ordered_json out{
+        {"seed", plan_.seed}, {"models", nlohmann::ordered_json::array()}, {"seconds", seconds_}};
     for (const Row& row : rows_) {
       nlohmann::ordered_json by_site;
       for (std::size_t i = 0; i < cohorts_.size(); ++i) by_site[cohorts_[i].site] = row.by_site[i];
-      out["models"].push_back({{"model", row.model}, {"steps", row.steps}, {"pooled", row.pooled}, {"by_site", by_site}});
+      out["models"].push_back(
+          {{"model", row.model}, {"steps", row.steps}, {"pooled", row.pooled}, {"by_site", by_site}});
     }
     std::cout << out.dump(2) << "\n";
   }

@@ -98,9 +98,8 @@ SimulatedFederation SimulateFederation(const RunPlan& plan, const Parameters& fi
   result.update_bytes = first.Count() * static_cast<std::int64_t>(sizeof(float));
   for (std::int64_t round = 0; round < plan.rounds; ++round) {
     std::vector<RoundOutcome> outcomes(hospitals.size());
-    SideBySide(hospitals.size(), threads, [&](std::size_t i) {
-      outcomes[i] = TrainOneRound(plan, result.parameters, hospitals[i], round, stop);
-    });
+    SideBySide(hospitals.size(), threads,
+               [&](std::size_t i) { outcomes[i] = TrainOneRound(plan, result.parameters, hospitals[i], round, stop); });
     std::vector<WeightedUpdate> updates;
     double loss = 0, weight = 0;
     for (RoundOutcome& outcome : outcomes) {

@@ -14,8 +14,8 @@
 namespace consilium {
 
 struct SimulatedFederation {
-  Parameters parameters;         // the last global model
-  std::vector<double> loss;      // of each round: mean over hospitals, weighted by training patients
+  Parameters parameters;          // the last global model
+  std::vector<double> loss;       // of each round: mean over hospitals, weighted by training patients
   std::int64_t update_bytes = 0;  // of one hospital's update, numbers only
   double seconds = 0;
 };

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// A seeded study with the demonstration's own plan: what the phantoms promise.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/base/random.h"
+#include "core/model/network_spec.h"
+#include "core/round/run_plan.h"
+#include "imaging/phantom/phantom.h"
+#include "imaging/phantom/style.h"
+#include "tools/study/federation.h"
+#include "tools/study/local_model.h"
+
+namespace consilium {
+namespace {
+
+TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
+  RunPlan plan = ReadRunPlan(CONSILIUM_DEMO_PLAN);
+  plan.seed = 11;
+  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "phantom-study";
+  std::filesystem::remove_all(dir);
+  CohortOptions options;
+  options.prep = plan.prep;
+  std::vector<Cohort> cohorts;
+  std::vector<StudyPatient> training, held_out;
+  for (const PhantomStyle& style : AllPhantomStyles()) {
+    const auto seed = DeriveSeed(static_cast<std::uint64_t>(plan.seed), cohorts.size());
+    WritePhantoms({dir / "patients" / style.name, 10, style.name, seed, 1});
+    WritePhantoms({dir / "held-out" / style.name, 4, style.name, seed, 11});
+    cohorts.push_back(LoadCohort(style.name, dir / "patients" / style.name, dir / "held-out" / style.name, options));
+    const Cohort& cohort = cohorts.back();
+    training.insert(training.end(), cohort.training.begin(), cohort.training.end());
+    held_out.insert(held_out.end(), cohort.held_out.begin(), cohort.held_out.end());
+  }
+  std::filesystem::remove_all(dir);
+  ASSERT_EQ(held_out.size(), 12U);
+
+  const double suv = BestThreshold(training);
+  const double threshold = Summary(DiceOfThreshold(suv, held_out)).Mean();
+  const auto federation =
+      SimulateFederation(plan, InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed)), cohorts, 2, {});
+  const double federated =
+      Summary(DiceOnPetGrid(plan, federation.parameters, held_out, {Device{}, 1, plan.train.precision})).Mean();
+  RecordProperty("threshold_suv", std::to_string(suv));
+  RecordProperty("threshold_dice", std::to_string(threshold));
+  RecordProperty("federated_dice", std::to_string(federated));
+  EXPECT_GE(federated, 0.75);
+  EXPECT_LE(threshold, federated - 0.10) << "SUV >= " << suv;
+}
+
+}  // namespace
+}  // namespace consilium
