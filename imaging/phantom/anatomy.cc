@@ -75,9 +75,9 @@ class BodyBuilder {
       Add(Fixed(Column({side * 44, 0, -105}, {38, 40, 40})), 0.3, -90);
       Add(Fixed(Column({side * 44, 0, -105}, {34, 36, 40})), 0.8, 50);
       Add(Fixed(Column({side * 44, 4, -105}, {7, 7, 40})), 0.9, 600);
-      // Muscle that worked before the scan: warm to hot, no denser than its surroundings, but long and thin.
+      // Muscle that worked before the scan: warm, and no denser than its surroundings.
       const Vec3 at{side * random_.Uniform(32, 56), random_.Uniform(-24, -14), -108};
-      Add(Varied(Ellipsoid(at, {9, 8, 32})), random_.Uniform(2.5, 7), 55);
+      Add(Varied(Ellipsoid(at, {9, 7, 30})), random_.Uniform(1.8, 3.2), 55);
     }
   }
 
@@ -89,8 +89,8 @@ class BodyBuilder {
     }
     const double suv = random_.Uniform(3, 9);
     const Shape heart = Varied(Ellipsoid({12, -16, 32}, {22, 20, 20}));
-    AddHot(heart, suv, 60);
-    Add(Scaled(heart, 0.5), suv * 0.5, 70);
+    AddHot(heart, suv, 140);
+    Add(Scaled(heart, 0.5), suv * 0.5, 160);
   }
 
   void Abdomen() {
