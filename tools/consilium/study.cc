@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -15,6 +17,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/random.h"
 #include "core/base/terminal.h"
 #include "core/model/network_spec.h"
 #include "core/round/run_plan.h"
