@@ -14,6 +14,10 @@ int main(int argc, char** argv) {
     consilium::AddDoctor(app);
     consilium::AddInspect(app);
     consilium::AddPhantom(app);
+#ifdef CONSILIUM_HAS_TORCH
+    consilium::AddDemo(app);
+    consilium::AddStudy(app);
+#endif
     CLI11_PARSE(app, argc, argv);
     return 0;
   });
