@@ -4,13 +4,14 @@
 
 #include <grpcpp/client_context.h>
 
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/file_store.h"
-#include "proto/admin.grpc.pb.h"
 #include "proto/codec.h"
 #include "proto/tls.h"
 
@@ -70,18 +71,39 @@ std::string DemoFederation::Site(const std::string& site, const std::string& com
 }
 
 void DemoFederation::Enrol(const std::string& site) {
-  const auto invitation = nlohmann::json::parse(Hub({"invite", site, "--json"}));
+  const auto admin = v1::Admin::NewStub(AdminChannel());
+  v1::InviteRequest ask;
+  ask.set_name(site);
+  v1::InviteReply invitation;
+  {
+    grpc::ClientContext context;
+    ThrowUnlessOk(admin->Invite(&context, ask, &invitation), "cannot invite " + site);
+  }
   const auto token = dir_ / "logs" / (site + ".token");
-  WriteFileDurably(token, invitation.at("token").get<std::string>() + "\n", 0600);
+  WriteFileDurably(token, invitation.token() + "\n", 0600);
   ChildProcess join(
       {(programs_ / "consilium-site").string(), "join", "--dir", SiteFolder(site).string(), "--hub", listen_, "--enrol",
-       enrol_, "--token-file", token.string(), "--fingerprint", invitation.at("fingerprint").get<std::string>()},
+       enrol_, "--token-file", token.string(), "--fingerprint", invitation.fingerprint()},
       Log(site + "-join"));
-  Hub({"approve", site, "--wait", "30"});
+  Approve(*admin, invitation.site(), join);
   if (join.Wait() != 0) {
     throw Error(ErrorCode::kFailedPrecondition, site + " could not join the federation", "See " + join.log().string());
   }
   std::filesystem::remove(token);
+}
+
+void DemoFederation::Approve(v1::Admin::Stub& admin, const std::string& site, ChildProcess& join) {
+  v1::SiteRequest request;
+  request.set_site(site);
+  for (int attempt = 0;; ++attempt) {
+    grpc::ClientContext context;
+    v1::SiteView view;
+    const grpc::Status status = admin.Approve(&context, request, &view);
+    if (status.ok()) return;
+    // Until the site's request has arrived there is nothing to approve.
+    if (attempt == 300 || join.ExitCode()) ThrowUnlessOk(status, "cannot approve " + site);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 void DemoFederation::Import(const std::string& site, const std::filesystem::path& folder, std::int64_t validation) {
@@ -106,14 +128,32 @@ std::filesystem::path DemoFederation::AddReader(const std::string& site) {
   return file;
 }
 
+std::shared_ptr<grpc::Channel> DemoFederation::AdminChannel() const {
+  return MakeLocalChannel("unix:" + (dir_ / "hub" / "admin.sock").string());
+}
+
+std::string DemoFederation::StartRun(v1::Admin::Stub& admin, const std::filesystem::path& plan) {
+  const auto text = ReadFile(plan, 1 << 20);
+  v1::StartRunMessage message;
+  message.mutable_plan()->set_plan_toml(reinterpret_cast<const char*>(text.data()), text.size());
+  message.mutable_plan()->set_plan_name(plan.filename().string());
+  message.mutable_plan()->set_wait(true);  // the sites may still be connecting
+  grpc::ClientContext context;
+  v1::StartRunReply reply;
+  const auto writer = admin.StartRun(&context, &reply);
+  writer->Write(message);  // a failure shows in the status
+  writer->WritesDone();
+  ThrowUnlessOk(writer->Finish(), "cannot start the run");
+  return reply.run();
+}
+
 v1::FederationState DemoFederation::Run(const std::filesystem::path& plan,
                                         const std::function<void(const v1::FederationState&)>& show) {
-  const auto started = nlohmann::json::parse(Hub({"run", "start", plan.string(), "--json"}));
-  const auto channel = MakeLocalChannel("unix:" + (dir_ / "hub" / "admin.sock").string());
-  const auto admin = v1::Admin::NewStub(channel);
+  const auto admin = v1::Admin::NewStub(AdminChannel());
+  const std::string run = StartRun(*admin, plan);
   grpc::ClientContext context;
   v1::StateRequest request;
-  request.set_run(started.at("run").get<std::string>());
+  request.set_run(run);
   const auto stream = admin->Watch(&context, request);
   v1::FederationState state;
   while (stream->Read(&state)) {

@@ -7,9 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "proto/site.pb.h"
+#include "proto/admin.grpc.pb.h"
 #include "tools/demo/process.h"
 
 namespace consilium {
@@ -45,6 +46,9 @@ class DemoFederation {
 
  private:
   std::string Hub(std::vector<std::string> arguments);
+  std::shared_ptr<grpc::Channel> AdminChannel() const;
+  void Approve(v1::Admin::Stub& admin, const std::string& site, ChildProcess& join);
+  std::string StartRun(v1::Admin::Stub& admin, const std::filesystem::path& plan);
   std::string Site(const std::string& site, const std::string& command, std::vector<std::string> arguments);
   std::filesystem::path Log(const std::string& name) const { return dir_ / "logs" / (name + ".log"); }
 
