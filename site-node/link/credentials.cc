@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/link/credentials.h"
+
+#include <fmt/format.h>
+
+#include "core/base/certificate.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/file_store.h"
+
+namespace consilium {
+namespace {
+
+std::string ReadPem(const std::filesystem::path& file) {
+  const std::vector<std::byte> bytes = ReadFile(file, 1 << 16);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+SiteCredentials ReadCredentials(const SiteDirectory& place, const Secret* passphrase) {
+  for (const auto& file : {place.key(), place.certificate(), place.authority()}) {
+    if (!std::filesystem::exists(file)) {
+      throw Error(ErrorCode::kFailedPrecondition,
+                  fmt::format("this site has not joined a federation: {} is missing", file.string()),
+                  "Join first: consilium-site join --hub H:P --enrol H:P2");
+    }
+  }
+  SiteCredentials credentials;
+  credentials.key_pem = PrivateKey::FromPem(ReadPem(place.key()), passphrase).ToPem();
+  credentials.certificate_pem = ReadPem(place.certificate());
+  credentials.authority_pem = ReadPem(place.authority());
+  const Certificate certificate = Certificate::FromPem(credentials.certificate_pem);
+  if (certificate.NotAfter() < SystemClock().Wall()) {
+    throw Error(ErrorCode::kUnauthenticated,
+                fmt::format("this site's certificate expired on {}", ToIso8601(certificate.NotAfter())),
+                "Ask the hub's administrator for a new invitation and join again.");
+  }
+  return credentials;
+}
+
+}  // namespace consilium

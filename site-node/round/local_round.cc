@@ -1,0 +1,120 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/round/local_round.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "core/base/digest.h"
+#include "core/base/error.h"
+#include "core/base/file_store.h"
+#include "core/base/log.h"
+#include "core/base/random.h"
+#include "core/model/safetensors.h"
+#include "learning/evaluate.h"
+#include "learning/predictor.h"
+
+namespace consilium {
+
+void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan) {
+  if (model.card.prep.digest() != plan.prep.digest()) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                fmt::format("the model was made for data prepared by plan {}, the run prepares by plan {}",
+                            model.card.prep.digest().Short(), plan.prep.digest().Short()),
+                "Start the run with a model made for its `prep` section, or without --from.");
+  }
+  if (model.card.network != plan.network) {
+    throw Error(ErrorCode::kFailedPrecondition, "the model is of another network than the plan's `network` section",
+                "Start the run with a model of its network, or without --from.");
+  }
+}
+
+std::uint64_t SiteSeed(const RunPlan& plan, const SiteId& site) {
+  const Digest name = DigestOf(site.text());
+  std::uint64_t purpose = 0;
+  std::memcpy(&purpose, name.bytes.data(), sizeof purpose);
+  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
+}
+
+LocalRound::LocalRound(std::filesystem::path dir, Device device, int threads)
+    : dir_(std::move(dir)), device_(device), threads_(threads) {
+  std::filesystem::create_directories(dir_);
+}
+
+ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const LocalProgress& progress) {
+  const auto began = std::chrono::steady_clock::now();
+  const RunPlan& plan = task.plan;
+  const GlobalModel& model = task.model;
+  RequireModelFitsPlan(model, plan);
+  if (task.training.empty()) {
+    throw Error(ErrorCode::kFailedPrecondition, "this site has no training patients",
+                "Import patients with a contour: consilium-site import DIR");
+  }
+  const ComputeOptions compute{device_, threads_, plan.train.precision};
+
+  ModelUpdate update;
+  update.id = task.id;
+  update.base = model.digest;
+  if (progress) progress(LocalStage::kEvaluating, 0);
+  if (!task.validation.empty()) {
+    Predictor predictor(plan.network, plan.prep, model.parameters, compute);
+    update.metrics.validation = Evaluate(predictor, task.validation, {.patch = plan.train.patch}, stop);
+  }
+
+  Trainer trainer(plan.network, plan.prep, compute);
+  TrainPosition position;
+  position.first_step = (task.id.round.value() - 1) * plan.train.steps;
+  position.total_steps = plan.TotalSteps();
+  position.seed = SiteSeed(plan, task.id.site);
+  TrainOutcome outcome = trainer.Train(
+      model.parameters, MomentumBefore(task.id, model.parameters), task.training, plan.train, position, stop,
+      [&](const TrainProgress& at) {
+        if (progress) progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
+      });
+  KeepMomentum(task.id, outcome.optimizer);
+
+  update.delta = Difference(outcome.parameters, model.parameters);
+  update.metrics.loss = outcome.mean_loss;
+  update.metrics.steps = outcome.steps;
+  update.metrics.samples = std::ssize(task.training);
+  update.metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  LogInfo("trained", {{"run", task.id.run},
+                      {"round", task.id.round},
+                      {"loss", outcome.mean_loss},
+                      {"dice", update.metrics.validation.Mean()},
+                      {"steps", outcome.steps},
+                      {"seconds", outcome.seconds},
+                      {"precision", outcome.precision},
+                      {"device", outcome.device},
+                      {"threads", outcome.threads}});
+  return update;
+}
+
+std::filesystem::path LocalRound::MomentumFile(const RunId& run, std::int64_t round) const {
+  return dir_ / fmt::format("{}-{}.safetensors", run.text(), round);
+}
+
+// After the latest earlier round that this site took part in: a repeated round starts from where its first try did.
+OptimizerState LocalRound::MomentumBefore(const SubmissionId& id, const Parameters& layout) const {
+  for (std::int64_t round = id.round.value() - 1; round >= 1; --round) {
+    const std::filesystem::path file = MomentumFile(id.run, round);
+    if (!std::filesystem::exists(file)) continue;
+    OptimizerState state{ReadParametersFile(file).parameters};
+    RequireSameLayout(state.momentum, layout, "the momentum kept from the last round");
+    return state;
+  }
+  return {};
+}
+
+void LocalRound::KeepMomentum(const SubmissionId& id, const OptimizerState& optimizer) const {
+  const std::int64_t round = id.round.value();
+  const std::filesystem::path now = MomentumFile(id.run, round), before = MomentumFile(id.run, round - 1);
+  if (!optimizer.empty()) WriteFileDurably(now, SerializeParameters(optimizer.momentum, {}));
+  for (const auto& entry : std::filesystem::directory_iterator(dir_))
+    if (entry.path() != now && entry.path() != before) std::filesystem::remove(entry.path());
+}
+
+}  // namespace consilium
