@@ -210,8 +210,12 @@ void CaseLibrary::Store(std::vector<Found>& found, const std::filesystem::path& 
       ++report.known;
       continue;
     }
-    ++(there ? report.changed : report.added);
-    if (there) DropSamples(one.id);
+    if (there) {
+      report.changed.push_back(one.id);
+      DropSamples(one.id);
+    } else {
+      ++report.added;
+    }
     changed.push_back(&one);
   }
   const std::map<std::string, CaseRole> roles = ChooseRoles(changed);

@@ -50,7 +50,7 @@ struct QuarantinedItem {
 struct ImportReport {
   std::int64_t added = 0;    // new cases
   std::int64_t known = 0;    // cases that were there already, unchanged
-  std::int64_t changed = 0;  // cases whose files changed since they were imported
+  std::vector<CaseId> changed;  // cases whose files changed since they were imported
   std::vector<QuarantinedItem> quarantined;
 };
 

@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// What the node shows and predicts: its panel's data, and the predictions it makes by itself.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "site-node/node.h"
+
+namespace consilium {
+namespace {
+
+constexpr std::size_t kKeptImages = 2;
+
+PredictionView ToView(Prediction prediction) {
+  return {prediction.model,
+          prediction.version,
+          std::move(prediction.labels),
+          std::move(prediction.lesions),
+          prediction.entropy,
+          prediction.dice};
+}
+
+}  // namespace
+
+void Node::BecameCurrent(const GlobalModel& model, std::int64_t patch) {
+  const std::optional<CurrentModel> before = shelf_.Current();
+  if (before && before->digest == model.digest) return;
+  shelf_.MakeCurrent({model.digest, patch});
+  RefillWaiting();
+}
+
+// Every case that the current model has not predicted yet: new ones first, then those that are measured with.
+void Node::RefillWaiting() {
+  std::deque<CaseId> waiting;
+  if (const std::optional<CurrentModel> current = shelf_.Current()) {
+    const std::set<CaseId> done = predictions_.PredictedBy(current->digest);
+    const std::vector<CaseRecord> cases = library_.Cases();
+    for (const CaseRole role : {CaseRole::kNew, CaseRole::kValidation, CaseRole::kTraining})
+      for (const CaseRecord& record : cases)
+        if (record.role == role && !done.contains(record.id)) waiting.push_back(record.id);
+  }
+  std::lock_guard lock(mutex_);
+  waiting_ = std::move(waiting);
+  view_.predictions_waiting = std::ssize(waiting_);
+  ++view_.revision;
+  changed_.notify_all();
+  wake_.notify_all();
+}
+
+Prediction Node::Predict(const CaseId& id, std::stop_token stop) {
+  const std::optional<CurrentModel> current = shelf_.Current();
+  if (!current) {
+    throw Error(ErrorCode::kFailedPrecondition, "this site has no model yet",
+                "Wait for the first round, or give a model file: consilium-site predict --model FILE");
+  }
+  const auto model = shelf_.Get(current->digest);
+  if (!predictor_ || predictor_model_ != current->digest) {
+    const ComputeOptions compute{device_, static_cast<int>(settings_.threads), "auto"};
+    predictor_ = std::make_unique<Predictor>(model->card.network, model->card.prep, model->parameters, compute);
+    predictor_model_ = current->digest;
+  }
+  const Sample sample = library_.Prepared(id, model->card.prep);
+  const CaseImages images = library_.Images(id);
+  const LabelMap* reference = images.reference ? &*images.reference : nullptr;
+  Prediction prediction =
+      PredictCase(*predictor_, *model, {sample, images.pet, reference}, {.patch = current->patch}, stop, clock_);
+  predictions_.Put(prediction);
+  return prediction;
+}
+
+void Node::PredictAsked(AskedPrediction& asked, std::stop_token stop) {
+  Say("predicting a case that somebody waits for");
+  try {
+    asked.answer.set_value(Predict(asked.id, stop));
+  } catch (const std::exception&) {
+    asked.answer.set_exception(std::current_exception());  // thrown to the one who asked
+  }
+}
+
+void Node::PredictOne(const CaseId& id, std::stop_token stop) {
+  Say("predicting");
+  try {
+    Predict(id, stop);
+  } catch (const std::exception& error) {
+    if (stop.stop_requested()) {  // training goes first; this case comes after it
+      std::lock_guard lock(mutex_);
+      waiting_.push_front(id);
+      return;
+    }
+    const auto* known = dynamic_cast<const Error*>(&error);
+    LogError("a case cannot be predicted",
+             {{"case", id}, {"code", known ? Name(known->code()) : std::string_view("internal")}});
+  }
+}
+
+PanelView Node::State() {
+  std::lock_guard lock(mutex_);
+  return view_;
+}
+
+PanelView Node::WaitForChange(std::int64_t seen) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::seconds(1), [&] { return view_.revision != seen; });
+  return view_;
+}
+
+std::vector<CaseView> Node::Cases() {
+  std::map<CaseId, PredictionSummary> predicted;
+  for (PredictionSummary& summary : predictions_.NewestOfEach()) predicted.emplace(summary.id, summary);
+  std::vector<CaseView> views;
+  for (const CaseRecord& record : library_.Cases()) {
+    CaseView view;
+    view.id = record.id;
+    view.role = Name(record.role);
+    view.patient = record.patient;
+    view.study_date = record.study_date;
+    view.has_reference = record.role != CaseRole::kNew;
+    if (const auto found = predicted.find(record.id); found != predicted.end()) {
+      view.model = found->second.model;
+      view.lesions = found->second.lesions;
+      view.volume_ml = found->second.volume_ml;
+      view.entropy = found->second.entropy;
+      view.dice = found->second.dice;
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::optional<PredictionView> Node::StoredPrediction(const CaseId& id, const std::optional<Digest>& model) {
+  std::optional<Prediction> stored = model ? predictions_.Get(id, *model) : predictions_.Newest(id);
+  if (!stored) return std::nullopt;
+  return ToView(std::move(*stored));
+}
+
+std::vector<Digest> Node::PredictedModels(const CaseId& id) { return predictions_.Models(id); }
+
+std::shared_ptr<const ImagesView> Node::Images(const CaseId& id) {
+  {
+    std::lock_guard lock(images_mutex_);
+    for (const auto& [known, images] : images_)
+      if (known == id) return images;
+  }
+  CaseImages read = library_.Images(id);
+  auto images = std::make_shared<const ImagesView>(
+      ImagesView{std::move(read.pet), std::move(read.ct), std::move(read.reference)});
+  std::lock_guard lock(images_mutex_);
+  images_.emplace_front(id, images);
+  if (images_.size() > kKeptImages) images_.pop_back();
+  return images;
+}
+
+PredictionView Node::PredictNow(const CaseId& id, const std::function<bool()>& gone) {
+  const auto asked = std::make_shared<AskedPrediction>();
+  asked->id = id;
+  std::future<Prediction> answer = asked->answer.get_future();
+  {
+    std::lock_guard lock(mutex_);
+    asked_.push_back(asked);
+    wake_.notify_all();
+  }
+  while (answer.wait_for(std::chrono::milliseconds(200)) != std::future_status::ready) {
+    if (!gone()) continue;
+    std::lock_guard lock(mutex_);
+    std::erase(asked_, asked);
+    throw Error(ErrorCode::kCancelled, "nobody waits for the prediction any more");
+  }
+  return ToView(answer.get());
+}
+
+void Node::LibraryChanged() {
+  {
+    std::lock_guard lock(images_mutex_);
+    images_.clear();
+  }
+  const CaseCounts counts = library_.Counts();
+  link_->PatientsChanged({counts.training, counts.validation});
+  {
+    std::lock_guard lock(mutex_);
+    view_.cases = counts.all();
+  }
+  RefillWaiting();
+}
+
+}  // namespace consilium
