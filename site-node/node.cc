@@ -44,8 +44,8 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
     const CaseCounts counts = library_.Counts();
     return PatientCounts{counts.training, counts.validation};
   });
-  panel_ = std::make_unique<PanelServer>(static_cast<PanelData&>(*this), readers_, settings.panel_listen,
-                                         place.socket());
+  panel_ =
+      std::make_unique<PanelServer>(static_cast<PanelData&>(*this), readers_, settings.panel_listen, place.socket());
   worker_ = std::jthread([this](std::stop_token stop) { Work(stop); });
 }
 

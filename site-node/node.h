@@ -128,10 +128,10 @@ class Node final : private HubListener, private PanelData {
   std::unique_ptr<Predictor> predictor_;
   Digest predictor_model_;
 
-  std::mutex images_mutex_;  // guards images_
+  std::mutex images_mutex_;                                                 // guards images_
   std::list<std::pair<CaseId, std::shared_ptr<const ImagesView>>> images_;  // the last few looked at
 
-  std::unique_ptr<HubLink> link_;       // these three last: they stop before the rest goes
+  std::unique_ptr<HubLink> link_;  // these three last: they stop before the rest goes
   std::unique_ptr<PanelServer> panel_;
   std::jthread worker_;
 };

@@ -18,12 +18,8 @@ namespace {
 constexpr std::size_t kKeptImages = 2;
 
 PredictionView ToView(Prediction prediction) {
-  return {prediction.model,
-          prediction.version,
-          std::move(prediction.labels),
-          std::move(prediction.lesions),
-          prediction.entropy,
-          prediction.dice};
+  return {prediction.model,   prediction.version, std::move(prediction.labels), std::move(prediction.lesions),
+          prediction.entropy, prediction.dice};
 }
 
 }  // namespace

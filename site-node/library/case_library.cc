@@ -52,7 +52,8 @@ std::string ReadOrMakeKey(const std::filesystem::path& file) {
     WriteFileDurably(file, std::span<const std::byte>(key), 0600);
   }
   const std::vector<std::byte> bytes = ReadFile(file, 4096);
-  Require(bytes.size() == 32, fmt::format("{} is no pseudonym key: it has {} bytes, not 32", file.string(), bytes.size()),
+  Require(bytes.size() == 32,
+          fmt::format("{} is no pseudonym key: it has {} bytes, not 32", file.string(), bytes.size()),
           "Restore it from a backup; with another key every case would get another pseudonym.");
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -73,12 +74,9 @@ std::string StampOf(std::span<const std::filesystem::path> files) {
 
 std::string_view Name(CaseRole role) {
   switch (role) {
-    case CaseRole::kTraining:
-      return "training";
-    case CaseRole::kValidation:
-      return "validation";
-    case CaseRole::kNew:
-      return "new";
+    case CaseRole::kTraining: return "training";
+    case CaseRole::kValidation: return "validation";
+    case CaseRole::kNew: return "new";
   }
   Ensure(false, "unknown role");
   return {};
@@ -309,15 +307,9 @@ CaseCounts CaseLibrary::Counts() {
   CaseCounts counts;
   while (read.Step()) {
     switch (RoleFromName(read.Text(0))) {
-      case CaseRole::kTraining:
-        counts.training = read.Int(1);
-        break;
-      case CaseRole::kValidation:
-        counts.validation = read.Int(1);
-        break;
-      case CaseRole::kNew:
-        counts.unlabelled = read.Int(1);
-        break;
+      case CaseRole::kTraining: counts.training = read.Int(1); break;
+      case CaseRole::kValidation: counts.validation = read.Int(1); break;
+      case CaseRole::kNew: counts.unlabelled = read.Int(1); break;
     }
   }
   return counts;
@@ -338,6 +330,8 @@ std::vector<std::filesystem::path> CaseLibrary::FilesOfCase(const CaseId& id, st
   while (read.Step()) files.emplace_back(read.Text(0));
   return files;
 }
+
+Series CaseLibrary::PetSeries(const CaseId& id) { return ReadSeriesFiles(FilesOfCase(id, "pet")); }
 
 CaseImages CaseLibrary::Images(const CaseId& id) {
   const auto pet = FilesOfCase(id, "pet"), ct = FilesOfCase(id, "ct"), contour = FilesOfCase(id, "contour");
@@ -376,7 +370,11 @@ std::vector<Sample> CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, s
   for (const CaseRecord& record : Cases()) {
     if (record.role != role) continue;
     if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "preparing the patients was cancelled");
-    samples.push_back(Prepared(record.id, plan));
+    try {
+      samples.push_back(Prepared(record.id, plan));
+    } catch (const Error& error) {  // its words may name a file, and that a patient
+      LogWarning("a case cannot be prepared and is left out", {{"case", record.id}, {"code", Name(error.code())}});
+    }
   }
   return samples;
 }

@@ -48,8 +48,8 @@ struct QuarantinedItem {
 };
 
 struct ImportReport {
-  std::int64_t added = 0;    // new cases
-  std::int64_t known = 0;    // cases that were there already, unchanged
+  std::int64_t added = 0;       // new cases
+  std::int64_t known = 0;       // cases that were there already, unchanged
   std::vector<CaseId> changed;  // cases whose files changed since they were imported
   std::vector<QuarantinedItem> quarantined;
 };
@@ -97,9 +97,11 @@ class CaseLibrary {
 
   // The case ready for the network; made once for each plan and kept as a file. Throws Error(kNotFound, kDataLoss).
   Sample Prepared(const CaseId& id, const PrepPlan& plan);
+  // Those of one role. A case that cannot be read any more is left out, and the log says so.
   std::vector<Sample> Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop = {});
 
   CaseImages Images(const CaseId& id);
+  Series PetSeries(const CaseId& id);  // headers only: what a SEG refers to
 
  private:
   struct Found;

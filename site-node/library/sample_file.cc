@@ -37,7 +37,8 @@ Sample ReadSampleFile(const std::filesystem::path& file, const CaseId& id) {
   for (NamedArray& array : read.parameters.arrays) {
     if (array.name == "image" && array.shape.size() == 4) {
       sample.channels = static_cast<int>(array.shape[0]);
-      if (array.shape != std::vector<std::int64_t>{array.shape[0], size.z, size.y, size.x}) throw damaged("wrong shape");
+      if (array.shape != std::vector<std::int64_t>{array.shape[0], size.z, size.y, size.x})
+        throw damaged("wrong shape");
       sample.image = std::move(array.values);
     } else if (array.name == "label") {
       if (array.shape != std::vector<std::int64_t>{size.z, size.y, size.x}) throw damaged("wrong shape");

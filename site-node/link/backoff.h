@@ -10,8 +10,8 @@
 
 namespace consilium {
 
-// How long to wait before dialling again: doubles from `first_s` to `most_s`; each wait is drawn from its upper half, so
-// that the sites of a federation do not all come back in the same moment.
+// How long to wait before dialling again: doubles from `first_s` to `most_s`; each wait is drawn from its upper half,
+// so that the sites of a federation do not all come back in the same moment.
 class Backoff {
  public:
   Backoff(double first_s, double most_s, std::uint64_t seed) : first_s_(first_s), most_s_(most_s), random_(seed) {}

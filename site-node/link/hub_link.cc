@@ -24,14 +24,10 @@ namespace {
 
 v1::Progress::Stage ToMessage(Stage stage) {
   switch (stage) {
-    case Stage::kDownloading:
-      return v1::Progress::STAGE_DOWNLOADING;
-    case Stage::kEvaluating:
-      return v1::Progress::STAGE_EVALUATING;
-    case Stage::kTraining:
-      return v1::Progress::STAGE_TRAINING;
-    case Stage::kUploading:
-      return v1::Progress::STAGE_UPLOADING;
+    case Stage::kDownloading: return v1::Progress::STAGE_DOWNLOADING;
+    case Stage::kEvaluating: return v1::Progress::STAGE_EVALUATING;
+    case Stage::kTraining: return v1::Progress::STAGE_TRAINING;
+    case Stage::kUploading: return v1::Progress::STAGE_UPLOADING;
   }
   return v1::Progress::STAGE_UNKNOWN;
 }
@@ -45,8 +41,9 @@ v1::DataSummary ToMessage(const PatientCounts& counts) {
 
 // A run's name comes from outside and becomes part of file names: the hub's own rule is checked here too.
 RunId CheckedRun(const std::string& text) {
-  const bool good = !text.empty() && text.size() <= 80 && text.find_first_not_of(
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == std::string::npos;
+  const bool good =
+      !text.empty() && text.size() <= 80 &&
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == std::string::npos;
   Require(good, "the hub sent a run without a proper name");
   return RunId(text);
 }
@@ -144,8 +141,8 @@ class HubLink::Impl {
   void KeepWriting(Stream& stream, double heartbeat_s, std::stop_token ended) {
     std::unique_lock lock(mutex_);
     while (!ended.stop_requested()) {
-      const bool some = wake_.wait_for(lock, ended, std::chrono::duration<double>(heartbeat_s),
-                                       [&] { return !outgoing_.empty(); });
+      const bool some =
+          wake_.wait_for(lock, ended, std::chrono::duration<double>(heartbeat_s), [&] { return !outgoing_.empty(); });
       if (ended.stop_requested()) return;
       v1::SiteMessage message;
       message.mutable_heartbeat();
@@ -242,8 +239,8 @@ void HubLink::PatientsChanged(const PatientCounts& counts) {
   impl_->Say(std::move(message));
 }
 
-void HubLink::Download(const Digest& model, std::uint64_t bytes, const std::filesystem::path& to,
-                       std::stop_token stop, const TransferProgress& progress) {
+void HubLink::Download(const Digest& model, std::uint64_t bytes, const std::filesystem::path& to, std::stop_token stop,
+                       const TransferProgress& progress) {
   impl_->MakeTransfers().Download(model, bytes, to, stop, progress);
 }
 

@@ -70,13 +70,13 @@ Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
     return authority;
   }
   if (!terminal.is_terminal) {
-    throw Error(ErrorCode::kFailedPrecondition, "nobody is here to compare the hub's fingerprint",
-                fmt::format("Give it with --fingerprint, as the hub's administrator reads it out (shown: {}).",
-                            fingerprint));
+    throw Error(
+        ErrorCode::kFailedPrecondition, "nobody is here to compare the hub's fingerprint",
+        fmt::format("Give it with --fingerprint, as the hub's administrator reads it out (shown: {}).", fingerprint));
   }
   const std::string answer = ReadLine(
-      terminal, fmt::format("The hub shows fingerprint {}\nDoes the hub's administrator read out the same? [y/N] ",
-                            fingerprint));
+      terminal,
+      fmt::format("The hub shows fingerprint {}\nDoes the hub's administrator read out the same? [y/N] ", fingerprint));
   if (answer != "y" && answer != "Y" && answer != "yes") {
     throw Error(ErrorCode::kPermissionDenied, "the hub's fingerprint was not confirmed",
                 "Call the hub's administrator; nothing was sent.");
@@ -86,8 +86,8 @@ Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
 
 v1::EnrolApproved Enrol(const JoinOptions& options, const Secret& token, const Certificate& authority,
                         const PrivateKey& key, std::ostream& out, std::stop_token stop) {
-  const auto channel = MakeChannel(options.enrol, std::string(kHubServerName),
-                                   ClientCredentials(authority.ToPem(), std::nullopt));
+  const auto channel =
+      MakeChannel(options.enrol, std::string(kHubServerName), ClientCredentials(authority.ToPem(), std::nullopt));
   const auto stub = v1::Enrolment::NewStub(channel);
   v1::EnrolRequest request;
   request.set_token(std::string(token.Reveal()));
@@ -124,7 +124,8 @@ std::span<const std::byte> AsBytes(const std::string& text) { return std::as_byt
 
 void Join(const SiteDirectory& place, const JoinOptions& options, Terminal terminal, std::stop_token stop) {
   if (std::filesystem::exists(place.certificate())) {
-    throw Error(ErrorCode::kAlreadyExists, fmt::format("this site has joined already: {}", place.certificate().string()),
+    throw Error(ErrorCode::kAlreadyExists,
+                fmt::format("this site has joined already: {}", place.certificate().string()),
                 "To join anew, move key.pem, certificate.pem and hub-authority.pem away first.");
   }
   if (!options.token && !terminal.is_terminal) {

@@ -16,8 +16,8 @@ namespace consilium {
 
 // How a hospital joins a federation.
 struct JoinOptions {
-  std::string hub;    // host:port for sites, kept for later
-  std::string enrol;  // host:port of the enrolment door
+  std::string hub;                         // host:port for sites, kept for later
+  std::string enrol;                       // host:port of the enrolment door
   std::optional<Secret> token;             // asked for on the terminal if absent
   std::optional<std::string> fingerprint;  // of the hub's authority, as its administrator read it out
   std::optional<Secret> passphrase;        // encrypts the key; without one the file's mode is 0600

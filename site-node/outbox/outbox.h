@@ -17,7 +17,8 @@ class Outbox {
  public:
   explicit Outbox(std::filesystem::path dir);
 
-  // `write(path)` makes the file; it appears under its name when that returns. The same case and model again replaces it.
+  // `write(path)` makes the file; it appears under its name when that returns. The same case and model again replaces
+  // it.
   std::filesystem::path Put(const CaseId& id, const Digest& model,
                             const std::function<void(const std::filesystem::path&)>& write) const;
   std::vector<std::filesystem::path> Waiting() const;  // by name

@@ -21,8 +21,8 @@ namespace consilium {
 // What the panel shows, as values. The node fills them in; the service turns them into messages.
 
 struct PanelView {
-  std::int64_t revision = 0;         // rises with every change
-  std::string federation_state;      // a serialised FederationState, as the hub sent it; empty before the first
+  std::int64_t revision = 0;     // rises with every change
+  std::string federation_state;  // a serialised FederationState, as the hub sent it; empty before the first
   std::string site;
   bool hub_connected = false;
   std::int64_t cases = 0;

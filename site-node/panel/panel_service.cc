@@ -132,8 +132,7 @@ grpc::Status PanelService::ListCases(grpc::ServerContext* context, const v1::Lis
   });
 }
 
-grpc::Status PanelService::GetCase(grpc::ServerContext* context, const v1::CaseRequest* request,
-                                   v1::CaseReply* reply) {
+grpc::Status PanelService::GetCase(grpc::ServerContext* context, const v1::CaseRequest* request, v1::CaseReply* reply) {
   return Answer(context, [&] {
     const CaseId id(request->id());
     *reply->mutable_summary() = ToMessage(Find(id));
@@ -143,7 +142,8 @@ grpc::Status PanelService::GetCase(grpc::ServerContext* context, const v1::CaseR
     if (images->reference) *reply->mutable_reference() = ToMessage(*images->reference);
     std::optional<Digest> model;
     if (!request->model().empty()) model = Digest::FromHex(request->model());
-    if (const auto prediction = data_.StoredPrediction(id, model)) *reply->mutable_prediction() = ToMessage(*prediction);
+    if (const auto prediction = data_.StoredPrediction(id, model))
+      *reply->mutable_prediction() = ToMessage(*prediction);
     for (const Digest& one : data_.PredictedModels(id)) reply->add_models(one.Hex());
   });
 }

@@ -84,8 +84,7 @@ std::vector<Reader> Readers::List() {
   std::lock_guard lock(mutex_);
   Statement read(database_, "SELECT name, fingerprint, not_after_ms FROM readers ORDER BY name");
   std::vector<Reader> readers;
-  while (read.Step())
-    readers.push_back({read.Text(0), read.Text(1), WallTime(std::chrono::milliseconds(read.Int(2)))});
+  while (read.Step()) readers.push_back({read.Text(0), read.Text(1), WallTime(std::chrono::milliseconds(read.Int(2)))});
   return readers;
 }
 

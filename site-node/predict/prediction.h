@@ -43,9 +43,9 @@ struct PredictionInput {
 Prediction PredictCase(Predictor& predictor, const GlobalModel& model, const PredictionInput& input,
                        const PredictOptions& options, std::stop_token stop, Clock& clock);
 
-// How doubtful the outline is: the mean binary entropy (bits, 0 to 1) over the voxels at the rim of the prediction, that
-// is those with one of six neighbours on the other side of 0.5. Where nothing is predicted: the entropy of the voxel
-// most likely to be tumour.
+// How doubtful the outline is: the mean binary entropy (bits, 0 to 1) over the voxels at the rim of the prediction,
+// that is those with one of six neighbours on the other side of 0.5. Where nothing is predicted: the entropy of the
+// voxel most likely to be tumour.
 double RimEntropy(const ProbabilityMap& probability);
 
 }  // namespace consilium

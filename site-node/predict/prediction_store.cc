@@ -81,9 +81,10 @@ void PredictionStore::Put(const Prediction& prediction) {
   for (const Lesion& lesion : prediction.lesions) volume_ml += lesion.volume_ml;
   std::lock_guard lock(mutex_);
   Transaction transaction(database_);
-  Statement put(database_,
-                "INSERT OR REPLACE INTO predictions(case_id, model, version, made_ms, grid, runs, lesions, lesion_count, "
-                "volume_ml, entropy, dice) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+  Statement put(
+      database_,
+      "INSERT OR REPLACE INTO predictions(case_id, model, version, made_ms, grid, runs, lesions, lesion_count, "
+      "volume_ml, entropy, dice) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
   put.Bind(1, prediction.id.text()).Bind(2, prediction.model.Hex()).Bind(3, prediction.version.value());
   put.Bind(4, std::int64_t{prediction.made.time_since_epoch().count()});
   put.Bind(5, GridToJson(prediction.labels.geometry)).Bind(6, runs).Bind(7, LesionsToJson(prediction.lesions));
@@ -147,9 +148,10 @@ std::vector<Digest> PredictionStore::Models(const CaseId& id) {
 
 std::vector<PredictionSummary> PredictionStore::NewestOfEach() {
   std::lock_guard lock(mutex_);
-  Statement read(database_,
-                 "SELECT case_id, model, version, lesion_count, volume_ml, entropy, dice FROM predictions WHERE sequence "
-                 "IN (SELECT MAX(sequence) FROM predictions GROUP BY case_id)");
+  Statement read(
+      database_,
+      "SELECT case_id, model, version, lesion_count, volume_ml, entropy, dice FROM predictions WHERE sequence "
+      "IN (SELECT MAX(sequence) FROM predictions GROUP BY case_id)");
   std::vector<PredictionSummary> summaries;
   while (read.Step())
     summaries.push_back({CaseId(read.Text(0)), Digest::FromHex(read.Text(1)), ModelVersion(read.Int(2)), read.Int(3),

@@ -15,7 +15,7 @@
 namespace consilium {
 
 struct PredictionQuota {
-  std::int64_t versions = 10;                       // of a case
+  std::int64_t versions = 10;                  // of a case
   std::int64_t bytes = std::int64_t{1} << 30;  // of all, label maps as they are stored
 };
 
@@ -39,8 +39,8 @@ class PredictionStore {
   void Put(const Prediction& prediction);  // in place of an older one of the same case and model
   std::optional<Prediction> Get(const CaseId& id, const Digest& model);
   std::optional<Prediction> Newest(const CaseId& id);
-  std::vector<Digest> Models(const CaseId& id);     // newest first
-  std::vector<PredictionSummary> NewestOfEach();    // one for each case that has any
+  std::vector<Digest> Models(const CaseId& id);   // newest first
+  std::vector<PredictionSummary> NewestOfEach();  // one for each case that has any
   std::set<CaseId> PredictedBy(const Digest& model);
   void Forget(const CaseId& id);  // its images changed
 

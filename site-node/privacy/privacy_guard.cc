@@ -60,7 +60,11 @@ void BindId(Statement& statement, const SubmissionId& id) {
 }  // namespace
 
 PrivacyGuard::PrivacyGuard(const std::filesystem::path& dir, EgressLimits limits, Clock& clock)
-    : dir_(dir), limits_(limits), clock_(clock), files_(dir / "updates"), database_(dir / "egress.sqlite", kMigrations) {}
+    : dir_(dir),
+      limits_(limits),
+      clock_(clock),
+      files_(dir / "updates"),
+      database_(dir / "egress.sqlite", kMigrations) {}
 
 std::optional<SealedUpdate> PrivacyGuard::Find(const SubmissionId& id) {
   std::lock_guard lock(mutex_);
@@ -113,7 +117,8 @@ void PrivacyGuard::Acknowledged(const SealedUpdate& update) {
   BindId(mark, update.id());
   mark.Execute();
   // The file of an earlier update that the hub holds is of no more use; its line in the ledger stays for good.
-  Statement old(database_, "SELECT number, digest FROM egress WHERE acknowledged = 1 AND file_kept = 1 AND digest <> ?");
+  Statement old(database_,
+                "SELECT number, digest FROM egress WHERE acknowledged = 1 AND file_kept = 1 AND digest <> ?");
   old.Bind(1, update.digest().Hex());
   while (old.Step()) {
     files_.Remove(Digest::FromHex(old.Text(1)));
@@ -124,9 +129,10 @@ void PrivacyGuard::Acknowledged(const SealedUpdate& update) {
 
 std::vector<EgressEntry> PrivacyGuard::Ledger() {
   std::lock_guard lock(mutex_);
-  Statement read(database_,
-                 "SELECT number, time_ms, run, round, site, attempt, digest, bytes, tensors, numbers, norm, norm_limit, "
-                 "loss, steps, patients, dice_sum, dice_cases, seconds, acknowledged FROM egress ORDER BY number DESC");
+  Statement read(
+      database_,
+      "SELECT number, time_ms, run, round, site, attempt, digest, bytes, tensors, numbers, norm, norm_limit, "
+      "loss, steps, patients, dice_sum, dice_cases, seconds, acknowledged FROM egress ORDER BY number DESC");
   std::vector<EgressEntry> entries;
   while (read.Step()) {
     EgressEntry entry;

@@ -19,7 +19,7 @@ namespace consilium {
 
 // The hospital's own limits on what may leave. No hub and no plan can widen them.
 struct EgressLimits {
-  double max_norm = 1000;        // Euclidean, of an update
+  double max_norm = 1000;         // Euclidean, of an update
   std::int64_t min_patients = 3;  // that an update was learnt from
 };
 

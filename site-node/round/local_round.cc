@@ -69,11 +69,12 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   position.first_step = (task.id.round.value() - 1) * plan.train.steps;
   position.total_steps = plan.TotalSteps();
   position.seed = SiteSeed(plan, task.id.site);
-  TrainOutcome outcome = trainer.Train(
-      model.parameters, MomentumBefore(task.id, model.parameters), task.training, plan.train, position, stop,
-      [&](const TrainProgress& at) {
-        if (progress) progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
-      });
+  TrainOutcome outcome =
+      trainer.Train(model.parameters, MomentumBefore(task.id, model.parameters), task.training, plan.train, position,
+                    stop, [&](const TrainProgress& at) {
+                      if (progress)
+                        progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
+                    });
   KeepMomentum(task.id, outcome.optimizer);
 
   update.delta = Difference(outcome.parameters, model.parameters);

@@ -22,7 +22,7 @@ namespace consilium {
 
 // One round's work in one hospital.
 struct LocalTask {
-  SubmissionId id;           // of the update that comes out
+  SubmissionId id;  // of the update that comes out
   const RunPlan& plan;
   const GlobalModel& model;  // to start from
   std::span<const Sample> training;

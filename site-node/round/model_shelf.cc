@@ -57,7 +57,8 @@ std::optional<CurrentModel> ModelShelf::Current() const {
   if (!std::filesystem::exists(dir_ / "current.json")) return std::nullopt;
   const std::vector<std::byte> bytes = ReadFile(dir_ / "current.json", 4096);
   try {
-    const auto json = nlohmann::json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    const auto json =
+        nlohmann::json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     CurrentModel current{Digest::FromHex(json.at("digest").get<std::string>()), json.at("patch").get<std::int64_t>()};
     return files_.Has(current.digest) ? std::optional(current) : std::nullopt;
   } catch (const nlohmann::json::exception& error) {

@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/base/secret.h"
+#include "site-node/link/join.h"
+#include "site-node/site_settings.h"
+
+namespace consilium {
+
+// What the commands of consilium-site do; main.cc only reads the command line. All print to standard output and throw
+// Error; standard error gets logs and progress.
+
+struct ServeOptions {
+  std::optional<std::string> panel_listen;
+  std::optional<std::filesystem::path> ports_file;  // gets {"panel": "host:port"} as JSON when the service is up
+  std::optional<std::int64_t> threads;
+  std::optional<std::string> device;
+  std::optional<Secret> passphrase;
+};
+
+struct TrainOptions {
+  std::filesystem::path plan;
+  std::optional<std::filesystem::path> model;      // to start from; none: the plan's first model, as the hub makes it
+  std::filesystem::path update;                    // out
+  std::optional<std::filesystem::path> model_out;  // the start plus the update
+  std::optional<std::int64_t> steps;               // instead of the plan's
+  std::int64_t round = 1;
+};
+
+struct PredictCommandOptions {
+  std::filesystem::path out;                   // folder
+  std::optional<std::filesystem::path> model;  // none: the newest model of the federation
+  std::optional<std::string> case_id;          // none: the cases with role `role`
+  std::string role = "held-out";               // held-out (validation and new), validation, new, training, all
+  std::optional<std::int64_t> patch;
+  bool queue_for_pacs = false;
+  bool json = false;
+};
+
+void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json);
+void RunCases(const SiteDirectory& place, bool quarantined, bool json);
+void RunServe(const SiteDirectory& place, const ServeOptions& options);  // returns on SIGTERM or SIGINT
+void RunTrain(const SiteDirectory& place, const TrainOptions& options);
+void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options);
+void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std::filesystem::path& out,
+                  const std::optional<std::string>& panel, const std::optional<Secret>& passphrase);
+void RunReaderList(const SiteDirectory& place, const std::optional<Secret>& passphrase, bool json);
+void RunReaderRemove(const SiteDirectory& place, const std::string& name, const std::optional<Secret>& passphrase);
+void RunEgressShow(const SiteDirectory& place, const std::string& which, bool json);  // "latest", a number or a digest
+void RunEgressList(const SiteDirectory& place, bool json);
+
+}  // namespace consilium

@@ -1,0 +1,217 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// The commands that compute: `train` and `predict`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/base/file_store.h"
+#include "core/base/terminal.h"
+#include "core/model/network_spec.h"
+#include "imaging/dicom/seg_writer.h"
+#include "imaging/findings/compare.h"
+#include "site-node/commands.h"
+#include "site-node/node.h"
+#include "site-node/outbox/outbox.h"
+
+namespace consilium {
+namespace {
+
+GlobalModel FirstModel(const RunPlan& plan) {
+  ModelCard card;
+  card.network = plan.network;
+  card.prep = plan.prep;
+  card.seed = static_cast<std::uint64_t>(plan.seed);
+  const Parameters parameters = InitialParameters(plan.network, card.seed);
+  return ParseModel(SerializeModel(card, parameters), "the plan's first model");
+}
+
+std::vector<CaseRecord> ChosenCases(CaseLibrary& library, const PredictCommandOptions& options) {
+  std::vector<CaseRecord> chosen;
+  if (options.case_id) {
+    const std::optional<CaseRecord> found = library.Find(CaseId(*options.case_id));
+    if (!found) {
+      throw Error(ErrorCode::kNotFound, fmt::format("there is no case {}", *options.case_id),
+                  "List the cases: consilium-site cases");
+    }
+    chosen.push_back(*found);
+    return chosen;
+  }
+  for (CaseRecord& record : library.Cases()) {
+    const bool held_out = options.role == "held-out" && record.role != CaseRole::kTraining;
+    if (held_out || options.role == "all" || options.role == Name(record.role)) chosen.push_back(std::move(record));
+  }
+  if (chosen.empty()) {
+    throw Error(ErrorCode::kFailedPrecondition, fmt::format("there is no case to predict (role {})", options.role),
+                "Import patients first: consilium-site import DIR");
+  }
+  return chosen;
+}
+
+// Where predictions come from: the running service, or this process.
+using PredictFunction = std::function<PredictionView(const CaseId&)>;
+
+// Everything that predicting in this process needs.
+struct OwnPredictor {
+  OwnPredictor(const SiteDirectory& place, const SiteSettings& settings, CaseLibrary& cases,
+               const PredictCommandOptions& options)
+      : library(cases) {
+    ModelShelf shelf(place.models());
+    if (options.model) {
+      model = std::make_shared<const GlobalModel>(ReadModelFile(*options.model));
+      patch = options.patch.value_or(DefaultPatch(model->card.network));
+    } else {
+      const std::optional<CurrentModel> current = shelf.Current();
+      if (!current) {
+        throw Error(ErrorCode::kFailedPrecondition, "this site has no model yet",
+                    "Wait for the first round, or give a model file with --model FILE.");
+      }
+      lock.emplace(place, "it cannot predict at the same time");
+      store.emplace(place.root(), PredictionQuotaOf(settings));
+      model = shelf.Get(current->digest);
+      patch = options.patch.value_or(current->patch);
+    }
+    const ComputeOptions compute{ParseDevice(settings.device), static_cast<int>(settings.threads), "auto"};
+    predictor = std::make_unique<Predictor>(model->card.network, model->card.prep, model->parameters, compute);
+  }
+
+  PredictionView Predict(const CaseId& id) {
+    const Sample sample = library.Prepared(id, model->card.prep);
+    const CaseImages images = library.Images(id);
+    const LabelMap* reference = images.reference ? &*images.reference : nullptr;
+    Prediction prediction =
+        PredictCase(*predictor, *model, {sample, images.pet, reference}, {.patch = patch}, {}, SystemClock());
+    if (store) store->Put(prediction);
+    return {prediction.model,   prediction.version, std::move(prediction.labels), std::move(prediction.lesions),
+            prediction.entropy, prediction.dice};
+  }
+
+  CaseLibrary& library;
+  std::optional<DirectoryLock> lock;
+  std::optional<PredictionStore> store;  // only for the federation's own model
+  std::shared_ptr<const GlobalModel> model;
+  std::int64_t patch = 48;
+  std::unique_ptr<Predictor> predictor;
+};
+
+nlohmann::json ToJson(const CaseRecord& record, const PredictionView& prediction, const std::filesystem::path& seg) {
+  nlohmann::json lesions = nlohmann::json::array();
+  for (const Lesion& lesion : prediction.lesions)
+    lesions.push_back({{"number", lesion.number},
+                       {"volume_ml", lesion.volume_ml},
+                       {"suv_max", lesion.suv_max},
+                       {"suv_mean", lesion.suv_mean},
+                       {"probability", lesion.probability}});
+  nlohmann::json json = {{"case", record.id.text()}, {"role", Name(record.role)},     {"model", prediction.model.Hex()},
+                         {"seg", seg.string()},      {"entropy", prediction.entropy}, {"lesions", std::move(lesions)}};
+  json["dice"] = prediction.dice >= 0 ? nlohmann::json(prediction.dice) : nlohmann::json();
+  return json;
+}
+
+}  // namespace
+
+void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
+  const SiteSettings settings = ReadSettings(place);
+  CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
+  RunPlan plan = ReadRunPlan(options.plan);
+  if (options.steps) plan.train.steps = *options.steps;
+  plan.Validate();
+  const GlobalModel model = options.model ? ReadModelFile(*options.model) : FirstModel(plan);
+  RequireModelFitsPlan(model, plan);
+
+  const std::string site = settings.site.empty() ? "not-joined" : settings.site;
+  const SubmissionId id{RunId(plan.name), RoundNumber(options.round), SiteId(site), 1};
+  ProgressLine line(std::cerr, StyleOf(stderr), "Training");
+  line.Update(0, "preparing patients");
+  const std::vector<Sample> training = library.Prepared(CaseRole::kTraining, plan.prep);
+  const std::vector<Sample> validation = library.Prepared(CaseRole::kValidation, plan.prep);
+  LocalRound round(place.root() / "momentum-offline", ParseDevice(settings.device), static_cast<int>(settings.threads));
+  const ModelUpdate update =
+      round.Run({id, plan, model, training, validation}, {}, [&](LocalStage stage, double fraction) {
+        line.Update(fraction, stage == LocalStage::kTraining ? "training" : "measuring the model it starts from");
+      });
+  line.Finish(fmt::format("{} steps, mean loss {:.4f}, {:.0f} s", update.metrics.steps, update.metrics.loss,
+                          update.metrics.seconds));
+  WriteFileDurably(options.update, SerializeUpdate(update));
+  if (options.model_out) {
+    ModelCard card = model.card;
+    card.run = id.run;
+    card.version = card.version.Next();
+    card.parent = model.digest;
+    card.sites = 1;
+    card.samples = std::ssize(training);
+    WriteFileDurably(*options.model_out, SerializeModel(card, Sum(model.parameters, update.delta)));
+  }
+  std::cout << fmt::format("{} training patients, norm of the update {:.4g}", training.size(), update.delta.Norm());
+  if (update.metrics.validation.cases > 0) {
+    std::cout << fmt::format(", Dice of the model it started from {:.3f} on {} held-out patients",
+                             update.metrics.validation.Mean(), update.metrics.validation.cases);
+  }
+  std::cout << fmt::format(".\nWritten: {}. Nothing was sent.\n", options.update.string());
+}
+
+void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options) {
+  const SiteSettings settings = ReadSettings(place);
+  CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
+  const std::vector<CaseRecord> cases = ChosenCases(library, options);
+  std::filesystem::create_directories(options.out);
+  const Outbox outbox(place.outbox());
+
+  std::optional<OwnPredictor> own;
+  PredictFunction predict;
+  if (!options.model && DirectoryLock::Held(place)) {
+    predict = [&](const CaseId& id) { return AskForPrediction(place.socket(), id); };
+  } else {
+    own.emplace(place, settings, library, options);
+    predict = [&](const CaseId& id) { return own->Predict(id); };
+  }
+
+  nlohmann::json list = nlohmann::json::array();
+  Table table({"case", "role", "lesions", "ml", "doubt", "Dice", "SEG"});
+  std::vector<double> dices;
+  ProgressLine line(std::cerr, StyleOf(stderr), "Predicting");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const CaseRecord& record = cases[i];
+    const PredictionView prediction = predict(record.id);
+    const Series source = library.PetSeries(record.id);
+    SegDescription description;
+    description.algorithm_version = CONSILIUM_VERSION;
+    description.model_digest = prediction.model;
+    const auto write = [&](const std::filesystem::path& file) {
+      WriteSeg(file, source, prediction.labels, description);
+    };
+    const std::filesystem::path seg = options.out / (record.id.text() + ".dcm");
+    write(seg);
+    if (options.queue_for_pacs) outbox.Put(record.id, prediction.model, write);
+    double volume_ml = 0;
+    for (const Lesion& lesion : prediction.lesions) volume_ml += lesion.volume_ml;
+    if (prediction.dice >= 0 && record.role == CaseRole::kValidation) dices.push_back(prediction.dice);
+    list.push_back(ToJson(record, prediction, seg));
+    table.Row({record.id.text(), std::string(Name(record.role)), std::to_string(prediction.lesions.size()),
+               fmt::format("{:.1f}", volume_ml), fmt::format("{:.2f}", prediction.entropy),
+               prediction.dice >= 0 ? fmt::format("{:.3f}", prediction.dice) : "-", seg.filename().string()});
+    line.Update(static_cast<double>(i + 1) / static_cast<double>(cases.size()));
+  }
+  line.Finish(fmt::format("{} cases", cases.size()));
+  nlohmann::json result = {{"cases", std::move(list)}};
+  if (!dices.empty())
+    result["held_out_dice"] = std::accumulate(dices.begin(), dices.end(), 0.0) / static_cast<double>(dices.size());
+  WriteFileDurably(options.out / "predictions.json", result.dump(1) + "\n");
+  if (options.json) {
+    std::cout << result.dump() << "\n";
+    return;
+  }
+  std::cout << table.Text();
+  if (result.contains("held_out_dice"))
+    std::cout << fmt::format("Dice on {} held-out patients: {:.3f}\n", dices.size(),
+                             result["held_out_dice"].get<double>());
+  std::cout << "Research use only. Not for diagnosis.\n";
+}
+
+}  // namespace consilium

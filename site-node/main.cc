@@ -1,0 +1,259 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// consilium-site: the service of one hospital, and its administrator's commands.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+
+#include "core/base/program.h"
+#include "proto/tls.h"
+#include "site-node/commands.h"
+
+namespace {
+
+using consilium::Secret;
+using consilium::SiteDirectory;
+
+std::optional<Secret> SecretFrom(const std::string& file) {
+  if (file.empty()) return std::nullopt;
+  return consilium::ReadSecretFile(file);
+}
+
+template <class T>
+std::optional<T> Optional(const CLI::Option* option, const T& value) {
+  if (option->count() == 0) return std::nullopt;
+  return value;
+}
+
+// Everything the command line can say. Filled in by CLI11, read by the chosen command.
+struct Arguments {
+  std::string dir = "/var/lib/consilium-site";
+  std::string passphrase_file;
+  bool json = false;
+  std::function<int(const SiteDirectory&)> command;
+
+  std::string hub, enrol, token_file, fingerprint;
+  std::string folder;
+  bool quarantined = false;
+  std::string panel_listen, ports_file, device;
+  std::int64_t threads = 0, validation = 2;
+  std::string plan, model, out, model_out;
+  std::int64_t steps = 0, round = 1, patch = 0;
+  std::string case_id, role = "held-out";
+  bool queue = false;
+  std::string reader, reader_file, panel, which = "latest";
+};
+
+CLI::App* Command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("--dir", arguments.dir, "the site's folder")->capture_default_str();
+  return command;
+}
+
+void AddPassphrase(CLI::App* command, Arguments& arguments) {
+  command->add_option("--passphrase-file", arguments.passphrase_file,
+                      "file with the passphrase of the keys; without one their files have mode 0600");
+}
+
+void AddJoin(CLI::App& app, Arguments& a) {
+  CLI::App* join = Command(app, a, "join", "join a federation: makes the key here and asks the hub for a certificate");
+  join->add_option("--hub", a.hub, "host:port of the hub's port for sites")->required();
+  join->add_option("--enrol", a.enrol, "host:port of the hub's enrolment port")->required();
+  join->add_option("--token-file", a.token_file, "file with the invitation's token; asked for on a terminal");
+  const CLI::Option* fingerprint =
+      join->add_option("--fingerprint", a.fingerprint, "of the hub, as its administrator reads it out");
+  AddPassphrase(join, a);
+  join->callback([&a, fingerprint] {
+    a.command = [&a, fingerprint](const SiteDirectory& place) {
+      consilium::JoinOptions options;
+      options.hub = a.hub;
+      options.enrol = a.enrol;
+      options.token = SecretFrom(a.token_file);
+      options.fingerprint = Optional(fingerprint, a.fingerprint);
+      options.passphrase = SecretFrom(a.passphrase_file);
+      consilium::Join(place, options, {std::cin, std::cout, ::isatty(STDIN_FILENO) != 0});
+      return 0;
+    };
+  });
+}
+
+void AddLibrary(CLI::App& app, Arguments& a) {
+  CLI::App* import = Command(app, a, "import", "take in every patient below a folder of DICOM files");
+  import->add_option("folder", a.folder, "folder, any layout")->required();
+  import->add_flag("--json", a.json, "print JSON");
+  const CLI::Option* validation =
+      import->add_option("--validation", a.validation, "patients kept out of training, the last by number (default 2)");
+  import->callback([&a, validation] {
+    a.command = [&a, validation](const SiteDirectory& place) {
+      if (const auto patients = Optional(validation, a.validation)) {
+        consilium::SiteSettings settings = consilium::ReadSettings(place);
+  settings.validation_patients = *patients;
+  consilium::WriteSettings(place, settings);
+}
+consilium::RunImport(place, a.folder, a.json);
+return 0;
+};  // namespace
+});
+CLI::App* cases = Command(app, a, "cases", "list the cases, or what could not be used");
+cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
+cases->add_flag("--json", a.json, "print JSON");
+cases->callback([&a] {
+  a.command = [&a](const SiteDirectory& place) {
+    consilium::RunCases(place, a.quarantined, a.json);
+    return 0;
+  };
+});
+}
+
+void AddServe(CLI::App& app, Arguments& a) {
+  CLI::App* serve = Command(app, a, "serve", "run the service: takes part in rounds, predicts, answers desktops");
+  const CLI::Option* listen =
+      serve->add_option("--panel-listen", a.panel_listen, "host:port for desktops (default: site.toml)");
+  const CLI::Option* ports = serve->add_option("--ports-file", a.ports_file, "write the ports it got as JSON");
+  const CLI::Option* threads = serve->add_option("--threads", a.threads, "processor threads; 0: all");
+  const CLI::Option* device = serve->add_option("--device", a.device, "auto, cpu or cuda:N");
+  AddPassphrase(serve, a);
+  serve->callback([&a, listen, ports, threads, device] {
+    a.command = [&a, listen, ports, threads, device](const SiteDirectory& place) {
+      consilium::ServeOptions options;
+      options.panel_listen = Optional(listen, a.panel_listen);
+      if (ports->count() > 0) options.ports_file = a.ports_file;
+      options.threads = Optional(threads, a.threads);
+      options.device = Optional(device, a.device);
+      options.passphrase = SecretFrom(a.passphrase_file);
+      consilium::RunServe(place, options);
+      return 0;
+    };
+  });
+}
+
+void AddTrain(CLI::App& app, Arguments& a) {
+  CLI::App* train = Command(app, a, "train", "one local update, offline; nothing is sent");
+  train->add_option("--plan", a.plan, "run plan (TOML)")->required();
+  const CLI::Option* model =
+      train->add_option("--model", a.model, "global model to start from (default: the plan's first)");
+  train->add_option("--out", a.out, "the update's file")->required();
+  const CLI::Option* model_out = train->add_option("--model-out", a.model_out, "also write the trained model");
+  const CLI::Option* steps = train->add_option("--steps", a.steps, "steps instead of the plan's");
+  train->add_option("--round", a.round, "which round of the plan it is")->capture_default_str();
+  train->callback([&a, model, model_out, steps] {
+    a.command = [&a, model, model_out, steps](const SiteDirectory& place) {
+      consilium::TrainOptions options;
+      options.plan = a.plan;
+      if (model->count() > 0) options.model = a.model;
+      options.update = a.out;
+      if (model_out->count() > 0) options.model_out = a.model_out;
+      options.steps = Optional(steps, a.steps);
+      options.round = a.round;
+      consilium::RunTrain(place, options);
+      return 0;
+    };
+  });
+}
+
+void AddPredict(CLI::App& app, Arguments& a) {
+  CLI::App* predict = Command(app, a, "predict", "predict cases and write DICOM SEG files and a table");
+  predict->add_option("--out", a.out, "folder for the files")->required();
+  const CLI::Option* model = predict->add_option("--model", a.model, "model file (default: the federation's newest)");
+  const CLI::Option* one = predict->add_option("--case", a.case_id, "one case");
+  predict->add_option("--role", a.role, "which cases")
+      ->check(CLI::IsMember({"held-out", "validation", "new", "training", "all"}))
+      ->capture_default_str();
+  const CLI::Option* patch =
+      predict->add_option("--patch", a.patch, "edge of a tile in voxels (default: the plan's, or 48)");
+  predict->add_flag("--send", a.queue, "also queue the SEG files for the PACS (outbox)");
+  predict->add_flag("--json", a.json, "print JSON");
+  predict->callback([&a, model, one, patch] {
+    a.command = [&a, model, one, patch](const SiteDirectory& place) {
+      consilium::PredictCommandOptions options;
+      options.out = a.out;
+      if (model->count() > 0) options.model = a.model;
+      options.case_id = Optional(one, a.case_id);
+      options.role = a.role;
+      options.patch = Optional(patch, a.patch);
+      options.queue_for_pacs = a.queue;
+      options.json = a.json;
+      consilium::RunPredict(place, options);
+      return 0;
+    };
+  });
+}
+
+void AddReader(CLI::App& app, Arguments& a) {
+  CLI::App* reader = app.add_subcommand("reader", "who may look at this hospital's panel");
+  reader->require_subcommand(1);
+  CLI::App* add = Command(*reader, a, "add", "make a reader's file for one desktop");
+  add->add_option("name", a.reader, "lower case letters, digits and '-'")->required();
+  add->add_option("--out", a.reader_file, "the reader's file")->required();
+  const CLI::Option* panel = add->add_option("--panel", a.panel, "host:port the desktop dials (default: the panel's)");
+  AddPassphrase(add, a);
+  add->callback([&a, panel] {
+    a.command = [&a, panel](const SiteDirectory& place) {
+      consilium::RunReaderAdd(place, a.reader, a.reader_file, Optional(panel, a.panel), SecretFrom(a.passphrase_file));
+      return 0;
+    };
+  });
+  CLI::App* list = Command(*reader, a, "list", "the readers there are");
+  list->add_flag("--json", a.json, "print JSON");
+  AddPassphrase(list, a);
+  list->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunReaderList(place, SecretFrom(a.passphrase_file), a.json);
+      return 0;
+    };
+  });
+  CLI::App* remove = Command(*reader, a, "remove", "refuse a reader from now on");
+  remove->add_option("name", a.reader, "the reader")->required();
+  AddPassphrase(remove, a);
+  remove->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunReaderRemove(place, a.reader, SecretFrom(a.passphrase_file));
+      return 0;
+    };
+  });
+}
+
+void AddEgress(CLI::App& app, Arguments& a) {
+  CLI::App* egress = app.add_subcommand("egress", "what left this hospital");
+  egress->require_subcommand(1);
+  CLI::App* show = Command(*egress, a, "show", "one update in words");
+  show->add_option("which", a.which, "latest, a number of the list, or the beginning of a digest")
+      ->capture_default_str();
+  show->add_flag("--json", a.json, "print JSON");
+  show->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunEgressShow(place, a.which, a.json);
+      return 0;
+    };
+  });
+  CLI::App* list = Command(*egress, a, "list", "everything, newest first");
+  list->add_flag("--json", a.json, "print JSON");
+  list->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunEgressList(place, a.json);
+      return 0;
+    };
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::umask(0077);  // what a site knows is nobody else's business
+  consilium::RequireTls13();
+  CLI::App app{"The service of one hospital in a federation. No image, name or UID leaves it."};
+  app.require_subcommand(1);
+  Arguments arguments;
+  AddJoin(app, arguments);
+  AddLibrary(app, arguments);
+  AddServe(app, arguments);
+  AddTrain(app, arguments);
+  AddPredict(app, arguments);
+  AddReader(app, arguments);
+  AddEgress(app, arguments);
+  CLI11_PARSE(app, argc, argv);
+  return consilium::RunProgram(argc, argv, [&] { return arguments.command(SiteDirectory(arguments.dir)); });
+}

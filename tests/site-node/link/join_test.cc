@@ -1,0 +1,192 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/link/join.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "core/base/file_store.h"
+#include "site-node/link/credentials.h"
+#include "tests/site-node/fake_hub.h"
+#include "tests/site-node/scratch.h"
+
+namespace consilium {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class JoinTest : public testing::Test {
+ protected:
+  JoinTest() {
+    hub_.on_enrol = [this](const v1::EnrolRequest& request) {
+      token_ = request.token();
+      const std::string& der = request.certificate_request_der();
+      const RequestInfo info = ReadCertificateRequest(std::as_bytes(std::span(der)));
+      v1::EnrolReply reply;
+      if (refusal_.empty()) {
+        const auto certificate = hub_.IssueFor("north", info.public_key).ToDer();
+        const auto authority = hub_.authority().ToDer();
+        reply.mutable_approved()->set_site("north");
+        reply.mutable_approved()->set_federation("Test federation");
+        reply.mutable_approved()->set_certificate_der(certificate.data(), certificate.size());
+        reply.mutable_approved()->set_authority_der(authority.data(), authority.size());
+      } else {
+        reply.set_refused(refusal_);
+      }
+      return reply;
+    };
+  }
+
+  JoinOptions Options(bool with_fingerprint = true) const {
+    JoinOptions options;
+    options.hub = hub_.address();
+    options.enrol = hub_.enrol_address();
+    options.token = Secret("CONS-TOKEN");
+    if (with_fingerprint) options.fingerprint = hub_.authority().Fingerprint();
+    return options;
+  }
+  void Join(const JoinOptions& options, const std::string& typed = "", bool is_terminal = false) {
+    std::istringstream in(typed);
+    out_.str("");
+    consilium::Join(place_, options, {in, out_, is_terminal});
+  }
+  bool MadeNothing() const { return !std::filesystem::exists(place_.key()); }
+
+  FakeHub hub_;
+  Scratch scratch_;
+  SiteDirectory place_{scratch_.path()};
+  std::ostringstream out_;
+  std::string token_, refusal_;
+};
+
+TEST_F(JoinTest, MakesTheKeyHerePinsTheHubAndStoresTheCertificate) {
+  Join(Options());
+  EXPECT_EQ(token_, "CONS-TOKEN");
+  EXPECT_THAT(out_.str(), HasSubstr("not encrypted"));
+  EXPECT_THAT(out_.str(), HasSubstr("Approved: this is site north of Test federation"));
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(place_.key()).permissions(), perms::owner_read | perms::owner_write);
+  const SiteCredentials credentials = ReadCredentials(place_, nullptr);
+  EXPECT_EQ(Certificate::FromPem(credentials.authority_pem).digest(), hub_.authority().digest());
+  EXPECT_EQ(Certificate::FromPem(credentials.certificate_pem).public_key(),
+            PrivateKey::FromPem(credentials.key_pem).public_key());
+  EXPECT_EQ(ReadSettings(place_).hub, hub_.address());
+  EXPECT_EQ(ReadSettings(place_).site, "north");
+}
+
+TEST_F(JoinTest, TheKeyNeverTravels) {
+  Join(Options());
+  const SiteCredentials credentials = ReadCredentials(place_, nullptr);
+  EXPECT_THAT(hub_.seen().bytes, Not(HasSubstr("PRIVATE KEY")));
+  EXPECT_THAT(hub_.seen().bytes, HasSubstr("CONS-TOKEN"));
+}
+
+TEST_F(JoinTest, APassphraseEncryptsTheKey) {
+  JoinOptions options = Options();
+  options.passphrase = Secret("correct horse");
+  Join(options);
+  const auto pem = ReadFile(place_.key());
+  EXPECT_THAT(std::string(reinterpret_cast<const char*>(pem.data()), pem.size()), HasSubstr("ENCRYPTED"));
+  EXPECT_EQ(ErrorOf([&] { ReadCredentials(place_, nullptr); }).code(), ErrorCode::kUnauthenticated);
+  const Secret passphrase("correct horse");
+  EXPECT_THAT(ReadCredentials(place_, &passphrase).key_pem, HasSubstr("PRIVATE KEY"));
+}
+
+TEST_F(JoinTest, AnotherFingerprintStopsBeforeAnythingIsSent) {
+  JoinOptions options = Options();
+  options.fingerprint = "00:11-22:33-44:55-66:77";
+  const Error error = ErrorOf([&] { Join(options); });
+  EXPECT_EQ(error.code(), ErrorCode::kPermissionDenied);
+  EXPECT_THAT(error.next_step(), HasSubstr("called the hub's administrator"));
+  EXPECT_THAT(error.next_step(), HasSubstr(hub_.authority().Fingerprint()));
+  EXPECT_TRUE(hub_.seen().bytes.empty());
+  EXPECT_TRUE(MadeNothing());
+}
+
+TEST_F(JoinTest, AFingerprintTypedWithoutItsSignsIsTheSame) {
+  JoinOptions options = Options();
+  std::string bare;
+  for (const char c : *options.fingerprint)
+    if (std::isxdigit(static_cast<unsigned char>(c)))
+      bare.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+  options.fingerprint = bare;
+  Join(options);
+  EXPECT_TRUE(std::filesystem::exists(place_.certificate()));
+}
+
+TEST_F(JoinTest, WithoutATerminalItAsksForNothingAndSaysWhatIsMissing) {
+  EXPECT_THAT(ErrorOf([&] { Join(Options(false)); }).next_step(), HasSubstr("--fingerprint"));
+  JoinOptions no_token = Options();
+  no_token.token.reset();
+  EXPECT_THAT(ErrorOf([&] { Join(no_token); }).next_step(), HasSubstr("--token-file"));
+  EXPECT_TRUE(MadeNothing());
+}
+
+TEST_F(JoinTest, OnATerminalThePersonComparesTheFingerprint) {
+  EXPECT_THAT(ErrorOf([&] { Join(Options(false), "n\n", true); }).what(), HasSubstr("not confirmed"));
+  EXPECT_TRUE(hub_.seen().bytes.empty());
+  JoinOptions options = Options(false);
+  options.token.reset();
+  Join(options, "y\nCONS-TYPED\n", true);
+  EXPECT_THAT(out_.str(), HasSubstr(hub_.authority().Fingerprint()));
+  EXPECT_EQ(token_, "CONS-TYPED");
+}
+
+TEST_F(JoinTest, ARefusalIsPassedOnAndTheKeyIsKeptForTheNextTry) {
+  refusal_ = "this token was used before";
+  EXPECT_THAT(ErrorOf([&] { Join(Options()); }).what(), HasSubstr("this token was used before"));
+  EXPECT_FALSE(std::filesystem::exists(place_.certificate()));
+  const auto key = ReadFile(place_.key());
+  refusal_.clear();
+  Join(Options());
+  EXPECT_EQ(ReadFile(place_.key()), key);
+}
+
+TEST_F(JoinTest, ASiteJoinsOnce) {
+  Join(Options());
+  EXPECT_EQ(ErrorOf([&] { Join(Options()); }).code(), ErrorCode::kAlreadyExists);
+}
+
+TEST_F(JoinTest, ACertificateForAnotherKeyIsNotTaken) {
+  hub_.on_enrol = [this](const v1::EnrolRequest&) {
+    const auto certificate = hub_.IssueFor("north", PrivateKey::Generate().public_key()).ToDer();
+    v1::EnrolReply reply;
+    reply.mutable_approved()->set_site("north");
+    reply.mutable_approved()->set_certificate_der(certificate.data(), certificate.size());
+    return reply;
+  };
+  EXPECT_THAT(ErrorOf([&] { Join(Options()); }).what(), HasSubstr("another key"));
+  EXPECT_FALSE(std::filesystem::exists(place_.certificate()));
+}
+
+TEST_F(JoinTest, NobodyThereIsUnavailable) {
+  JoinOptions options = Options();
+  hub_.Stop();
+  EXPECT_EQ(ErrorOf([&] { Join(options); }).code(), ErrorCode::kUnavailable);
+}
+
+TEST(Credentials, ASiteThatHasNotJoinedIsToldHow) {
+  const Scratch scratch;
+  const Error error = ErrorOf([&] { ReadCredentials(SiteDirectory(scratch.path()), nullptr); });
+  EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(error.next_step(), HasSubstr("consilium-site join"));
+}
+
+TEST(Credentials, AnExpiredCertificateIsToldBeforeTheHubIsDialled) {
+  const Scratch scratch;
+  const SiteDirectory place(scratch.path());
+  const FakeHub hub;
+  const SiteCredentials expired = hub.CredentialsFor("north", 10);  // issued 30 days ago
+  WriteFileDurably(place.key(), expired.key_pem, 0600);
+  WriteFileDurably(place.certificate(), expired.certificate_pem);
+  WriteFileDurably(place.authority(), expired.authority_pem);
+  const Error error = ErrorOf([&] { ReadCredentials(place, nullptr); });
+  EXPECT_EQ(error.code(), ErrorCode::kUnauthenticated);
+  EXPECT_THAT(error.what(), HasSubstr("expired"));
+}
+
+}  // namespace
+}  // namespace consilium
