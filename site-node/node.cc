@@ -247,9 +247,12 @@ void Node::Train(const TrainOrder& order, std::stop_token stop) {
 void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   OrderStep step = OrderStep::kModel;
   std::optional<Error> failed;
+  RoundNumber round;  // that made the model
   try {
     const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + order.run.text());
-    const auto model = FetchModel(order.run, RoundNumber(plan.rounds), order.model, order.model_bytes, stop);
+    round = RoundNumber(plan.rounds);
+    const auto model = FetchModel(order.run, round, order.model, order.model_bytes, stop);
+    round = RoundNumber(model->card.version.value());
     RequireModelFitsPlan(*model, plan);
     BecameCurrent(*model, plan.train.patch);
     step = OrderStep::kData;
@@ -273,7 +276,7 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   if (stop.stop_requested()) return;
   const std::string words = OutwardWords(step, *failed);
   LogError("the last model could not be measured", {{"run", order.run}, {"reason", words}});
-  link_->Refuse(order.run, RoundNumber(0), words);
+  link_->Refuse(order.run, round, words);
 }
 
 }  // namespace consilium

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/certificate.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "proto/codec.h"
@@ -21,6 +23,8 @@
 
 namespace consilium {
 namespace {
+
+constexpr int kHeartbeatsToDeath = 4;  // the hub's own rule
 
 v1::Progress::Stage ToMessage(Stage stage) {
   switch (stage) {
@@ -71,7 +75,8 @@ class HubLink::Impl {
        std::function<PatientCounts()> counts)
       : options_(std::move(options)), listener_(listener), counts_(std::move(counts)) {
     const TlsIdentity identity{credentials.certificate_pem, credentials.key_pem};
-    channel_ = MakeChannel(options_.hub, kHubServerName, ClientCredentials(credentials.authority_pem, identity));
+    channel_ =
+        MakeChannel(options_.hub, std::string(kHubServerName), ClientCredentials(credentials.authority_pem, identity));
     stub_ = v1::Site::NewStub(channel_);
     thread_ = std::jthread([this](std::stop_token stop) { KeepConnected(stop); });
   }
@@ -130,19 +135,27 @@ class HubLink::Impl {
     LogInfo("connected to the hub", {{"site", site_}});
     const double heartbeat_s = answer.welcome().heartbeat_s() > 0 ? answer.welcome().heartbeat_s() : 15;
     {
-      std::jthread writer([&](std::stop_token ended) { KeepWriting(*stream, heartbeat_s, ended); });
+      last_heard_ = std::chrono::steady_clock::now();
+      std::jthread writer([&](std::stop_token ended) {
+        KeepWriting(*stream, std::chrono::duration<double>(heartbeat_s), ended);
+        context.TryCancel();  // the reader sees the same end
+      });
       const std::stop_callback end(stop, [&] { writer.request_stop(); });
-      while (stream->Read(&answer)) Hear(answer);
+      while (stream->Read(&answer)) {
+        last_heard_ = std::chrono::steady_clock::now();
+        Hear(answer);
+      }
     }
     return stream->Finish();
   }
 
+  // Returns when the stream has ended, or the hub gave no sign for four heartbeats. A message that could not be
+  // written goes out on the next stream.
   template <class Stream>
-  void KeepWriting(Stream& stream, double heartbeat_s, std::stop_token ended) {
+  void KeepWriting(Stream& stream, std::chrono::duration<double> heartbeat, std::stop_token ended) {
     std::unique_lock lock(mutex_);
     while (!ended.stop_requested()) {
-      const bool some =
-          wake_.wait_for(lock, ended, std::chrono::duration<double>(heartbeat_s), [&] { return !outgoing_.empty(); });
+      const bool some = wake_.wait_for(lock, ended, heartbeat, [&] { return !outgoing_.empty(); });
       if (ended.stop_requested()) return;
       v1::SiteMessage message;
       message.mutable_heartbeat();
@@ -150,7 +163,7 @@ class HubLink::Impl {
       lock.unlock();
       const bool written = stream.Write(message);
       lock.lock();
-      if (!written) return;  // the reader sees the same end; the message goes out on the next stream
+      if (!written || std::chrono::steady_clock::now() - last_heard_.load() > kHeartbeatsToDeath * heartbeat) return;
       if (some) outgoing_.pop_front();
     }
   }
@@ -192,6 +205,7 @@ class HubLink::Impl {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Site::Stub> stub_;
   SiteId site_;  // the dialling thread's
+  std::atomic<std::chrono::steady_clock::time_point> last_heard_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::deque<v1::SiteMessage> outgoing_;  // guarded by mutex_

@@ -97,23 +97,26 @@ v1::EnrolApproved Enrol(const JoinOptions& options, const Secret& token, const C
   grpc::ClientContext context;
   const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
   const auto stream = stub->Enrol(&context, request);
+  std::optional<v1::EnrolApproved> approved;
+  std::string refused;
   v1::EnrolReply reply;
   while (stream->Read(&reply)) {
     if (reply.has_waiting()) {
       out << "Asked for a certificate; your fingerprint is " << reply.waiting().key_fingerprint()
           << "\nRead it out to the hub's administrator. Waiting for approval ..." << std::endl;
     } else if (reply.has_approved()) {
-      context.TryCancel();
-      stream->Finish();
-      return reply.approved();
+      approved = reply.approved();
     } else if (reply.reply_case() == v1::EnrolReply::kRefused) {
-      context.TryCancel();
-      stream->Finish();
-      throw Error(ErrorCode::kPermissionDenied, fmt::format("the hub refused: {}", reply.refused()),
-                  "Ask the hub's administrator.");
+      refused = reply.refused();
     }
   }
-  ThrowUnlessOk(stream->Finish(), fmt::format("cannot enrol at {}", options.enrol));
+  const grpc::Status status = stream->Finish();
+  if (approved) return *approved;
+  if (!refused.empty()) {
+    throw Error(ErrorCode::kPermissionDenied, fmt::format("the hub refused: {}", refused),
+                "Ask the hub's administrator.");
+  }
+  ThrowUnlessOk(status, fmt::format("cannot enrol at {}", options.enrol));
   throw Error(ErrorCode::kUnavailable, "the hub ended the enrolment without an answer",
               "Run the same command again: it goes on where it was.");
 }

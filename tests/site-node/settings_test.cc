@@ -5,7 +5,9 @@
 
 #include "core/base/file_store.h"
 #include "site-node/site_settings.h"
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -13,12 +15,12 @@ namespace {
 using testing::HasSubstr;
 
 TEST(SiteSettings, AFileThatIsNotThereGivesTheDefaults) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   EXPECT_EQ(ReadSettings(SiteDirectory(scratch / "new")), SiteSettings());
 }
 
 TEST(SiteSettings, WhatIsWrittenIsReadBack) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch.path());
   SiteSettings settings;
   settings.hub = "hub.example.org:443";
@@ -30,27 +32,27 @@ TEST(SiteSettings, WhatIsWrittenIsReadBack) {
 }
 
 TEST(SiteSettings, AnUnknownKeyNamesTheNearest) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch.path());
   WriteFileDurably(place.settings(), "min_patient = 5\n");
   EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).Text(), HasSubstr("min_patients"));
 }
 
 TEST(SiteSettings, AValueOutOfItsRangeNamesTheKey) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch.path());
   WriteFileDurably(place.settings(), "max_update_norm = -1.0\n");
   EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("`max_update_norm` must be greater than 0"));
 }
 
 TEST(SiteDirectory, IsMadeForItsOwnAccountOnly) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch / "made");
   EXPECT_EQ(std::filesystem::status(place.root()).permissions(), std::filesystem::perms::owner_all);
 }
 
 TEST(SiteDirectory, AFileInItsPlaceIsAnErrorInWords) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   WriteFileDurably(scratch / "file", "x");
   const Error error = ErrorOf([&] { SiteDirectory place(scratch / "file"); });
   EXPECT_EQ(error.code(), ErrorCode::kPermissionDenied);
@@ -58,7 +60,7 @@ TEST(SiteDirectory, AFileInItsPlaceIsAnErrorInWords) {
 }
 
 TEST(DirectoryLock, IsHeldByOneAndFreeAfterwards) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch.path());
   EXPECT_FALSE(DirectoryLock::Held(place));
   {

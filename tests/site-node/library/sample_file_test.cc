@@ -8,7 +8,9 @@
 #include "core/base/file_store.h"
 #include "core/model/safetensors.h"
 #include "site-node/library/case_library.h"
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -28,7 +30,7 @@ Sample Make() {
 }
 
 TEST(SampleFile, ReadsBackBitForBit) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   WriteSampleFile(scratch / "s", Make());
   const Sample read = ReadSampleFile(scratch / "s", CaseId("case-a"));
   EXPECT_EQ(read.grid, Make().grid);
@@ -38,7 +40,7 @@ TEST(SampleFile, ReadsBackBitForBit) {
 }
 
 TEST(SampleFile, ACaseWithoutContourHasNoLabel) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   Sample sample = Make();
   sample.label.clear();
   WriteSampleFile(scratch / "s", sample);
@@ -46,14 +48,14 @@ TEST(SampleFile, ACaseWithoutContourHasNoLabel) {
 }
 
 TEST(SampleFile, NamesNoCase) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   WriteSampleFile(scratch / "s", Make());
   const auto bytes = ReadFile(scratch / "s");
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()).find("case-a"), std::string::npos);
 }
 
 TEST(SampleFile, DamageIsAnErrorWithWhatToDo) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   WriteSampleFile(scratch / "s", Make());
   auto bytes = ReadFile(scratch / "s");
   bytes.resize(bytes.size() - 4);

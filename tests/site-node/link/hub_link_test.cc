@@ -11,8 +11,10 @@
 
 #include "core/base/file_store.h"
 #include "proto/codec.h"
+#include "tests/site-node/error_of.h"
 #include "tests/site-node/fake_hub.h"
-#include "tests/site-node/scratch.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -88,8 +90,8 @@ class HubLinkTest : public testing::Test {
 
   FakeHub hub_;
   Heard heard_;
-  Scratch scratch_;
-  SetClock clock_;
+  TemporaryFolder scratch_;
+  FakeClock clock_;
   PrivacyGuard guard_{scratch_.path(), {}, clock_};
 };
 

@@ -9,8 +9,10 @@
 
 #include "core/base/file_store.h"
 #include "site-node/link/credentials.h"
+#include "tests/site-node/error_of.h"
 #include "tests/site-node/fake_hub.h"
-#include "tests/site-node/scratch.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -56,7 +58,7 @@ class JoinTest : public testing::Test {
   bool MadeNothing() const { return !std::filesystem::exists(place_.key()); }
 
   FakeHub hub_;
-  Scratch scratch_;
+  TemporaryFolder scratch_;
   SiteDirectory place_{scratch_.path()};
   std::ostringstream out_;
   std::string token_, refusal_;
@@ -169,14 +171,14 @@ TEST_F(JoinTest, NobodyThereIsUnavailable) {
 }
 
 TEST(Credentials, ASiteThatHasNotJoinedIsToldHow) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const Error error = ErrorOf([&] { ReadCredentials(SiteDirectory(scratch.path()), nullptr); });
   EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
   EXPECT_THAT(error.next_step(), HasSubstr("consilium-site join"));
 }
 
 TEST(Credentials, AnExpiredCertificateIsToldBeforeTheHubIsDialled) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SiteDirectory place(scratch.path());
   const FakeHub hub;
   const SiteCredentials expired = hub.CredentialsFor("north", 10);  // issued 30 days ago

@@ -15,7 +15,9 @@
 #include "proto/panel.grpc.pb.h"
 #include "proto/tls.h"
 #include "site-node/panel/panel_server.h"
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -124,8 +126,8 @@ class PanelTest : public testing::Test {
     return stub->ListCases(&context, {}, reply ? reply : &own);
   }
 
-  Scratch scratch_;
-  SetClock clock_;
+  TemporaryFolder scratch_;
+  FakeClock clock_;
   Readers readers_{scratch_ / "readers", nullptr, clock_};
   TwoCases data_;
   PanelServer server_{data_, readers_, "127.0.0.1:0", scratch_ / "panel.sock"};
@@ -282,8 +284,8 @@ TEST_F(PanelTest, APortThatIsTakenIsToldWithWhatToDo) {
 }
 
 TEST(Readers, AreListedByNameAndMadeOnce) {
-  const Scratch scratch;
-  SetClock clock;
+  const TemporaryFolder scratch;
+  FakeClock clock;
   {
     Readers readers(scratch.path(), nullptr, clock);
     readers.Add("dr-wu", "north", "127.0.0.1:1");
@@ -301,8 +303,8 @@ TEST(Readers, AreListedByNameAndMadeOnce) {
 }
 
 TEST(Readers, APassphraseEncryptsTheAuthoritysKey) {
-  const Scratch scratch;
-  SetClock clock;
+  const TemporaryFolder scratch;
+  FakeClock clock;
   const Secret passphrase("correct horse");
   Readers(scratch.path(), &passphrase, clock).Add("dr-lee", "north", "127.0.0.1:1");
   EXPECT_EQ(ErrorOf([&] { Readers again(scratch.path(), nullptr, clock); }).code(), ErrorCode::kUnauthenticated);

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -34,7 +36,7 @@ Prediction Make(const std::string& id, const std::string& model, std::int64_t ve
 
 class PredictionStoreTest : public testing::Test {
  protected:
-  Scratch scratch_;
+  TemporaryFolder scratch_;
   PredictionStore store_{scratch_.path(), {.versions = 3, .bytes = 1 << 20}};
 };
 

@@ -11,7 +11,9 @@
 
 #include "core/model/safetensors.h"
 #include "site-node/link/hub_link.h"
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -40,8 +42,8 @@ ModelUpdate Update(std::int64_t round = 1) {
 
 class PrivacyGuardTest : public testing::Test {
  protected:
-  Scratch scratch_;
-  SetClock clock_;
+  TemporaryFolder scratch_;
+  FakeClock clock_;
   PrivacyGuard guard_{scratch_.path(), {.max_norm = 10, .min_patients = 3}, clock_};
 
   Error Refused(const ModelUpdate& update, double plan_norm = 100) {

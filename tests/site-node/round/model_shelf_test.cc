@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "site-node/outbox/outbox.h"
-#include "tests/site-node/scratch.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace consilium {
 namespace {
@@ -29,7 +31,7 @@ class ModelShelfTest : public testing::Test {
       WriteFileDurably(to, bytes);
     });
   }
-  Scratch scratch_;
+  TemporaryFolder scratch_;
   ModelShelf shelf_{scratch_.path()};
   int fetched_ = 0;
 };
@@ -85,7 +87,7 @@ TEST(DefaultPatch, FitsTheNetwork) {
 }
 
 TEST(Outbox, AFileIsThereWholeOrNotAtAll) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const Outbox outbox(scratch / "outbox");
   EXPECT_THROW(outbox.Put(CaseId("case-a"), DigestOf("m"),
                           [](const auto& file) {

@@ -1,0 +1,216 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/library/case_library.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/base/file_store.h"
+#include "imaging/phantom/phantom.h"
+#include "tests/site-node/error_of.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
+
+namespace consilium {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+// Five synthetic patients, written once for all tests; each test works on its own copy where it changes files.
+class CaseLibraryTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = new TemporaryFolder();
+    WritePhantoms({.dir = *shared_ / "images", .patients = 5, .style = "north", .seed = 11});
+  }
+  static void TearDownTestSuite() {
+    delete shared_;
+    shared_ = nullptr;
+  }
+
+  static fs::path Images() { return *shared_ / "images"; }
+  fs::path CopyOfImages() {
+    fs::copy(Images(), folder_ / "images", fs::copy_options::recursive);
+    return folder_ / "images";
+  }
+  std::unique_ptr<CaseLibrary> Open(LibraryOptions options = {}) {
+    fs::create_directories(folder_ / "site");
+    return std::make_unique<CaseLibrary>(folder_ / "site", options, Device(), clock_);
+  }
+  static fs::path AnySlice(const fs::path& patient) {
+    std::set<fs::path> slices;
+    for (const auto& entry : fs::recursive_directory_iterator(patient / "CT"))
+      if (entry.is_regular_file()) slices.insert(entry.path());
+    return *std::next(slices.begin(), 3);
+  }
+  static std::set<fs::path> Patients(const fs::path& images) {
+    std::set<fs::path> patients;
+    for (const auto& entry : fs::directory_iterator(images)) patients.insert(entry.path());
+    return patients;
+  }
+
+  static TemporaryFolder* shared_;
+  TemporaryFolder folder_;
+  FakeClock clock_;
+};
+TemporaryFolder* CaseLibraryTest::shared_ = nullptr;
+
+TEST_F(CaseLibraryTest, TakesInEveryPatientAndKeepsTheLastTwoForMeasuring) {
+  const auto library = Open();
+  const ImportReport report = library->Import(Images());
+  EXPECT_EQ(report.added, 5);
+  EXPECT_TRUE(report.quarantined.empty());
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  const std::vector<CaseRecord> cases = library->Cases();
+  ASSERT_EQ(cases.size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(cases[i].role, i < 3 ? CaseRole::kTraining : CaseRole::kValidation);
+    EXPECT_THAT(cases[i].id.text(), Not(HasSubstr(cases[i].patient.Reveal()))) << "a pseudonym";
+    EXPECT_FALSE(cases[i].study_date.empty());
+  }
+}
+
+TEST_F(CaseLibraryTest, ImportingTwiceAddsNothing) {
+  const auto library = Open();
+  library->Import(Images());
+  const std::int64_t generation = library->Generation();
+  const auto again = Open();
+  const ImportReport report = again->Import(Images());
+  EXPECT_EQ(report.added, 0);
+  EXPECT_EQ(report.known, 5);
+  EXPECT_EQ(again->Cases().size(), 5U);
+  EXPECT_EQ(again->Generation(), generation);
+}
+
+TEST_F(CaseLibraryTest, LaterPatientsAreForTrainingAndRolesStay) {
+  const fs::path images = CopyOfImages();
+  const std::set<fs::path> patients = Patients(images);
+  fs::create_directories(folder_ / "later");
+  const fs::path last = *patients.rbegin();
+  fs::rename(last, folder_ / "later" / last.filename());
+  const auto library = Open();
+  library->Import(images);
+  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 0}));
+  const auto before = library->Cases();
+  library->Import(folder_ / "later");
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  for (const CaseRecord& record : before) EXPECT_EQ(library->Find(record.id)->role, record.role);
+}
+
+TEST_F(CaseLibraryTest, OneCorruptStudyIsNamedAndTheRestIsTakenIn) {
+  const fs::path images = CopyOfImages();
+  const fs::path bad = AnySlice(*Patients(images).begin());
+  fs::resize_file(bad, fs::file_size(bad) / 2);
+  const auto library = Open();
+  const ImportReport report = library->Import(images);
+  EXPECT_EQ(report.added, 4);
+  ASSERT_FALSE(report.quarantined.empty());
+  EXPECT_THAT(report.quarantined.front().place.string(), HasSubstr(Patients(images).begin()->filename().string()));
+  EXPECT_FALSE(report.quarantined.front().reason.empty());
+  EXPECT_EQ(library->Quarantined().size(), report.quarantined.size());
+
+  // Repaired and imported again, it is in, and no longer quarantined.
+  fs::copy_file(Images() / fs::relative(bad, images), bad, fs::copy_options::overwrite_existing);
+  EXPECT_EQ(library->Import(images).added, 1);
+  EXPECT_TRUE(library->Quarantined().empty());
+}
+
+TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
+  const fs::path images = CopyOfImages();
+  const fs::path first = *Patients(images).begin();
+  fs::remove(first / "PET" / "RTSTRUCT.dcm");
+  const auto library = Open();
+  library->Import(images);
+  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 1}));
+  const CaseRecord record = library->Cases().front();
+  EXPECT_EQ(record.role, CaseRole::kNew);
+  EXPECT_FALSE(record.note.empty());
+  EXPECT_FALSE(library->Images(record.id).reference);
+  EXPECT_TRUE(library->Prepared(record.id, {}).label.empty());
+
+  // The contour comes later: the case gets a role then.
+  fs::copy_file(Images() / first.filename() / "PET" / "RTSTRUCT.dcm", first / "PET" / "RTSTRUCT.dcm");
+  const ImportReport report = library->Import(images);
+  EXPECT_EQ(report.changed.size(), 1U);
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  EXPECT_TRUE(library->Images(record.id).reference);
+}
+
+TEST_F(CaseLibraryTest, SamplesAreMadeOnceForAPlan) {
+  const auto library = Open();
+  library->Import(Images());
+  const CaseId id = library->Cases().front().id;
+  PrepPlan plan;
+  const Sample made = library->Prepared(id, plan);
+  EXPECT_EQ(made.image.size(), static_cast<std::size_t>(2 * made.grid.size.count()));
+  EXPECT_EQ(made.label.size(), static_cast<std::size_t>(made.grid.size.count()));
+
+  const auto count = [&] { return std::distance(fs::directory_iterator(folder_ / "site/samples"), {}); };
+  EXPECT_EQ(count(), 1);
+  const Sample kept = library->Prepared(id, plan);
+  EXPECT_EQ(kept.image, made.image);
+  EXPECT_EQ(kept.label, made.label);
+  plan.spacing_mm = 8;
+  EXPECT_NE(library->Prepared(id, plan).grid, made.grid);
+  EXPECT_EQ(count(), 2);
+}
+
+TEST_F(CaseLibraryTest, ADamagedSampleIsMadeAgain) {
+  const auto library = Open();
+  library->Import(Images());
+  const CaseId id = library->Cases().front().id;
+  const Sample made = library->Prepared(id, {});
+  for (const auto& entry : fs::directory_iterator(folder_ / "site/samples")) fs::resize_file(entry.path(), 100);
+  EXPECT_EQ(library->Prepared(id, {}).image, made.image);
+}
+
+TEST_F(CaseLibraryTest, ACaseWhoseFilesAreGoneIsLeftOutOfARound) {
+  const fs::path images = CopyOfImages();
+  const auto library = Open();
+  library->Import(images);
+  fs::remove_all(*Patients(images).begin());
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).size(), 2U);
+  EXPECT_EQ(library->Prepared(CaseRole::kValidation, {}).size(), 2U);
+}
+
+TEST_F(CaseLibraryTest, AnUnknownCaseIsNotFound) {
+  const auto library = Open();
+  const Error error = ErrorOf([&] { library->Images(CaseId("case-none")); });
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.next_step(), HasSubstr("consilium-site cases"));
+  EXPECT_FALSE(library->Find(CaseId("case-none")));
+}
+
+TEST_F(CaseLibraryTest, AnotherSiteGivesOtherPseudonyms) {
+  const auto library = Open();
+  library->Import(Images());
+  fs::create_directories(folder_ / "other");
+  CaseLibrary other(folder_ / "other", {}, Device(), clock_);
+  other.Import(Images());
+  for (const CaseRecord& record : other.Cases()) EXPECT_FALSE(library->Find(record.id));
+}
+
+TEST_F(CaseLibraryTest, StopsWhenAskedAndHasAddedNothing) {
+  const auto library = Open();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(ErrorOf([&] { library->Import(Images(), {.stop = stop.get_token()}); }).code(), ErrorCode::kCancelled);
+  EXPECT_TRUE(library->Cases().empty());
+}
+
+TEST_F(CaseLibraryTest, AFolderThatIsNotThereIsNotFound) {
+  EXPECT_EQ(ErrorOf([&] { Open()->Import(folder_ / "none"); }).code(), ErrorCode::kNotFound);
+}
+
+TEST_F(CaseLibraryTest, AKeyOfTheWrongSizeIsNotUsed) {
+  fs::create_directories(folder_ / "site");
+  WriteFileDurably(folder_ / "site/pseudonym.key", "short");
+  EXPECT_THAT(ErrorOf([&] { Open(); }).next_step(), HasSubstr("backup"));
+}
+
+}  // namespace
+}  // namespace consilium
