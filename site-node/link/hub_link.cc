@@ -100,8 +100,10 @@ class HubLink::Impl {
     while (!stop.stop_requested()) {
       std::string why;
       try {
-        ThrowUnlessOk(Converse(stop, backoff), fmt::format("no connection to the hub at {}", options_.hub));
-        why = "the hub closed the connection";
+        const grpc::Status status = Converse(stop, backoff);
+        why = "the hub ended the connection";
+        if (status.error_code() != grpc::StatusCode::CANCELLED)  // which is all that a hub that stops says
+          ThrowUnlessOk(status, fmt::format("no connection to the hub at {}", options_.hub));
       } catch (const Error& error) {
         why = error.Text();
       }

@@ -18,9 +18,10 @@
 namespace consilium {
 namespace {
 
+// Failures that may pass when it is tried again. A hub that stops cancels its calls.
 bool Passes(ErrorCode code) {
-  return code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kAborted ||
-         code == ErrorCode::kDataLoss;
+  return code == ErrorCode::kCancelled || code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded ||
+         code == ErrorCode::kAborted || code == ErrorCode::kDataLoss;
 }
 
 [[noreturn]] void Cancelled() { throw Error(ErrorCode::kCancelled, "the transfer was cancelled"); }

@@ -34,6 +34,7 @@ std::shared_ptr<const GlobalModel> ModelShelf::Get(const Digest& digest,
       throw Error(ErrorCode::kNotFound, fmt::format("the model {} is not here", digest.Short()),
                   "Wait for a round, or give a model with --model FILE.");
     }
+    std::filesystem::create_directories(files_.PathOf(digest).parent_path());
     fetch(files_.PathOf(digest));
   }
   auto model = std::make_shared<const GlobalModel>(ReadModelFile(files_.PathOf(digest)));

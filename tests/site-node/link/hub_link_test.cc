@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "core/base/file_store.h"
 #include "proto/codec.h"
@@ -80,7 +81,7 @@ class HubLinkTest : public testing::Test {
   }
   std::unique_ptr<HubLink> Link() { return Link(hub_.CredentialsFor("north")); }
   SealedUpdate Sealed() {
-    const Parameters global{{{"w", {100000}, std::vector<float>(100000, 0.0F)}}};
+    const Parameters global{{{"w", {600000}, std::vector<float>(600000, 0.0F)}}};
     ModelUpdate update;
     update.id = {RunId("run-1"), RoundNumber(1), SiteId("north"), 1};
     update.metrics.samples = 7;

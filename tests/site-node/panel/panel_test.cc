@@ -16,7 +16,6 @@
 #include "proto/tls.h"
 #include "site-node/panel/panel_server.h"
 #include "tests/site-node/error_of.h"
-#include "tests/support/fake_clock.h"
 #include "tests/support/temporary_folder.h"
 
 namespace consilium {
@@ -25,10 +24,18 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A hospital with two cases.
-class TwoCases final : public PanelData {
+// TLS looks at the system's clock, so this one stands where a test puts it beside that.
+class SetClock final : public Clock {
  public:
-  TwoCases() {
+  WallTime Wall() const override { return wall; }
+  MonotonicTime Monotonic() const override { return SystemClock().Monotonic(); }
+  WallTime wall = SystemClock().Wall();
+};
+
+// A hospital with three cases.
+class ThreeCases final : public PanelData {
+ public:
+  ThreeCases() {
     auto images = std::make_shared<ImagesView>();
     images->pet.modality = Modality::kPet;
     images->pet.geometry.size = {4, 3, 5};
@@ -127,9 +134,9 @@ class PanelTest : public testing::Test {
   }
 
   TemporaryFolder scratch_;
-  FakeClock clock_;
+  SetClock clock_;
   Readers readers_{scratch_ / "readers", nullptr, clock_};
-  TwoCases data_;
+  ThreeCases data_;
   PanelServer server_{data_, readers_, "127.0.0.1:0", scratch_ / "panel.sock"};
 };
 
@@ -240,7 +247,9 @@ TEST_F(PanelTest, AnImageComesWithTheAskedSliceFirstAndEverySliceOnce) {
     v1::ImageSlab slab;
     bool is_first = true;
     while (stream->Read(&slab)) {
-      if (is_first) EXPECT_EQ(slab.slice(), std::min<std::int64_t>(first, 4));
+      if (is_first) {
+        EXPECT_EQ(slab.slice(), std::min<std::int64_t>(first, 4));
+      }
       is_first = false;
       for (std::int64_t k = slab.slice(); k < slab.slice() + slab.slices(); ++k) EXPECT_TRUE(slices.insert(k).second);
       ASSERT_EQ(slab.voxels().size(), static_cast<std::size_t>(slab.slices()) * 24);
@@ -285,7 +294,7 @@ TEST_F(PanelTest, APortThatIsTakenIsToldWithWhatToDo) {
 
 TEST(Readers, AreListedByNameAndMadeOnce) {
   const TemporaryFolder scratch;
-  FakeClock clock;
+  SetClock clock;
   {
     Readers readers(scratch.path(), nullptr, clock);
     readers.Add("dr-wu", "north", "127.0.0.1:1");
@@ -304,7 +313,7 @@ TEST(Readers, AreListedByNameAndMadeOnce) {
 
 TEST(Readers, APassphraseEncryptsTheAuthoritysKey) {
   const TemporaryFolder scratch;
-  FakeClock clock;
+  SetClock clock;
   const Secret passphrase("correct horse");
   Readers(scratch.path(), &passphrase, clock).Add("dr-lee", "north", "127.0.0.1:1");
   EXPECT_EQ(ErrorOf([&] { Readers again(scratch.path(), nullptr, clock); }).code(), ErrorCode::kUnauthenticated);

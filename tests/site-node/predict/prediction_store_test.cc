@@ -69,7 +69,7 @@ TEST_F(PredictionStoreTest, TheLastVersionsOfACaseAreKept) {
 
 TEST_F(PredictionStoreTest, TheOldestGoWhenTheRoomIsUsedUp) {
   PredictionStore small(scratch_.path(),
-                        {.versions = 10, .bytes = 60});  // one prediction takes five runs of five bytes
+                        {.versions = 10, .bytes = 50});  // one prediction takes four runs of five bytes
   for (int i = 0; i < 4; ++i) small.Put(Make("case-a", "m" + std::to_string(i)));
   EXPECT_THAT(small.Models(CaseId("case-a")), ElementsAre(DigestOf("m3"), DigestOf("m2")));
 }
