@@ -51,7 +51,7 @@ PrivateKey ReadOrMakeKey(const SiteDirectory& place, const Secret* passphrase, s
 
 // The authority that the hub presents, accepted by fingerprint or by the person at the terminal.
 Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
-  const std::vector<std::string> shown = PresentedCertificates(options.enrol);
+  const std::vector<std::string> shown = PresentedCertificates(options.enrol, options.connect_timeout_s);
   Require(!shown.empty(), fmt::format("the hub at {} shows no certificate", options.enrol));
   const Certificate authority = Certificate::FromPem(shown.back());
   const std::string fingerprint = authority.Fingerprint();

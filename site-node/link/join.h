@@ -21,6 +21,7 @@ struct JoinOptions {
   std::optional<Secret> token;             // asked for on the terminal if absent
   std::optional<std::string> fingerprint;  // of the hub's authority, as its administrator read it out
   std::optional<Secret> passphrase;        // encrypts the key; without one the file's mode is 0600
+  double connect_timeout_s = 10;
 };
 
 // The person at the terminal, if there is one.

@@ -166,6 +166,7 @@ TEST_F(JoinTest, ACertificateForAnotherKeyIsNotTaken) {
 
 TEST_F(JoinTest, NobodyThereIsUnavailable) {
   JoinOptions options = Options();
+  options.connect_timeout_s = 0.3;
   hub_.Stop();
   EXPECT_EQ(ErrorOf([&] { Join(options); }).code(), ErrorCode::kUnavailable);
 }
