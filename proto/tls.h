@@ -16,7 +16,7 @@
 
 namespace consilium {
 
-// TLS 1.3 and nothing older on every door (docs/adr/0035). gRPC 1.51 cannot set the least version, so: every
+// TLS 1.3 and nothing older on every door (docs/adr/0005). gRPC 1.51 cannot set the least version, so: every
 // certificate has an EC key, and the TLS 1.2 cipher list holds suites for RSA keys only, which no peer with one of our
 // certificates can use. TLS 1.3 has its own suites and is not touched by that list.
 
