@@ -123,7 +123,7 @@ const ConsiliumCudaModule& CudaTable(Device device) {
   return *module.table;
 }
 
-void RequireOk(const ConsiliumStatus& status, std::string_view what, Device device, std::source_location where) {
+void RequireOk(const ConsiliumStatus& status, std::string_view what, Device device, SourceLocation where) {
   if (status.code == kConsiliumOk) return;
   const bool memory = status.code == kConsiliumOutOfMemory;
   throw Error(memory ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,

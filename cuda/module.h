@@ -3,12 +3,12 @@
 #pragma once
 
 #include <filesystem>
-#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.h"
 #include "cuda/device.h"
 #include "cuda/module_abi.h"
 
@@ -36,6 +36,6 @@ const ConsiliumCudaModule& CudaTable(Device device);
 
 // Throws Error(kResourceExhausted or kInternal) unless `status` is ok. `what` begins the sentence.
 void RequireOk(const ConsiliumStatus& status, std::string_view what, Device device,
-               std::source_location where = std::source_location::current());
+               SourceLocation where = SourceLocation::Here());
 
 }  // namespace consilium

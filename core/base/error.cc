@@ -28,21 +28,21 @@ std::string_view Name(ErrorCode code) {
   return "unknown";
 }
 
-Error::Error(ErrorCode code, const std::string& what, std::string next_step, std::source_location where)
+Error::Error(ErrorCode code, const std::string& what, std::string next_step, SourceLocation where)
     : std::runtime_error(what), code_(code), next_step_(std::move(next_step)), where_(where) {}
 
 std::string Error::Text() const {
   return next_step_.empty() ? std::string(what()) : std::string(what()) + "\n  " + next_step_;
 }
 
-void Require(bool condition, const std::string& what, const std::string& next_step, std::source_location where) {
+void Require(bool condition, const std::string& what, const std::string& next_step, SourceLocation where) {
   if (!condition) throw Error(ErrorCode::kInvalidArgument, what, next_step, where);
 }
 
-void Ensure(bool condition, std::string_view what, std::source_location where) {
+void Ensure(bool condition, std::string_view what, SourceLocation where) {
   if (condition) return;
-  std::fprintf(stderr, "%s:%u: %.*s (a bug of the program; please report it)\n", where.file_name(),
-               static_cast<unsigned>(where.line()), static_cast<int>(what.size()), what.data());
+  std::fprintf(stderr, "%s:%u: %.*s (a bug of the program; please report it)\n", where.file, where.line,
+               static_cast<int>(what.size()), what.data());
   std::abort();
 }
 

@@ -22,7 +22,7 @@ namespace {
 TEST(ErrorTest, TextIsWhatAndNextStep) {
   EXPECT_EQ(Error(ErrorCode::kNotFound, "no plan").Text(), "no plan");
   EXPECT_EQ(Error(ErrorCode::kNotFound, "no plan", "Make one.").Text(), "no plan\n  Make one.");
-  EXPECT_NE(std::string_view(Error(ErrorCode::kNotFound, "x").where().file_name()).find("values_test"),
+  EXPECT_NE(std::string_view(Error(ErrorCode::kNotFound, "x").where().file).find("values_test"),
             std::string_view::npos);
 }
 
