@@ -149,7 +149,9 @@ struct Blocks {
   std::int64_t patch(std::int64_t block) const { return block / per_item; }
   std::int64_t begin(std::int64_t block) const { return block % per_item * kBlock; }
   std::int64_t voxels(std::int64_t block) const { return std::min(kBlock, shape.voxels - begin(block)); }
-  std::int64_t offset(std::int64_t block) const { return (patch(block) * shape.voxels + begin(block)) * shape.channels; }
+  std::int64_t offset(std::int64_t block) const {
+    return (patch(block) * shape.voxels + begin(block)) * shape.channels;
+  }
   NormActShape shape;
   std::int64_t per_item;
 };

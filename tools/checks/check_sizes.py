@@ -20,8 +20,9 @@ def long_functions(content):
         is_type = re.match(r"^\s*(class|struct|namespace|enum|union|extern)\b", line)
         if start is None and opens and not is_type and (len(line) - len(line.lstrip())) <= 6:
             indent = len(line) - len(line.lstrip())
-            if indent > 2:   # a continuation line: the function began above; its body closes at column 0 or 2
-                indent = 0
+            if indent > 2:  # a continuation line: its body closes where the function's first line, above, begins
+                heads = (len(above) - len(above.lstrip()) for above in reversed(lines[:number]) if above.strip())
+                indent = next((head for head in heads if head <= 2), 0)
             start = (number, indent)
         elif start is not None and re.match(r"^ {%d}\}" % start[1], line):
             if number - start[0] - 1 > FUNCTION:

@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
-
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
