@@ -21,6 +21,7 @@
 #include "core/model/model_update.h"
 #include "core/model/safetensors.h"
 #include "tools/consilium/commands.h"
+#include "tools/consilium/inspect_seg.h"
 #include "tools/consilium/machine.h"
 
 namespace consilium {
@@ -211,8 +212,12 @@ bool IsSafetensors(std::span<const std::byte> bytes) { return bytes.size() > 8 &
 
 void Run(const fs::path& file, bool json) {
   const std::vector<std::byte> bytes = ReadFile(file);
-  Require(!IsDicom(bytes) && IsSafetensors(bytes), file.string() + " is neither a model nor an update.",
-          "Give a .safetensors file: a model of the hub, or an update of a site.");
+  if (IsDicom(bytes)) {
+    std::cout << DescribeSeg(file, DigestOf(bytes), bytes.size(), json) << std::flush;
+    return;
+  }
+  Require(IsSafetensors(bytes), file.string() + " is neither a model, nor an update, nor a SEG.",
+          "Give a .safetensors file (a model of the hub, an update of a site) or a DICOM SEG.");
   const Inspection result = InspectArrays(file, bytes);
   if (json) {
     std::cout << ToJson(result).dump(2) << std::endl;
@@ -228,7 +233,8 @@ void Run(const fs::path& file, bool json) {
 void AddInspect(CLI::App& app) {
   auto file = std::make_shared<fs::path>();
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("inspect", "Show a model or an update: names, shapes, norms, digest, card");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show a model, an update or a DICOM SEG: names, shapes, norms, digest, card");
   command->add_option("file", *file, "the file to look at")->required();
   command->add_flag("--json", *json, "print everything as JSON");
   command->callback([file, json] { Run(*file, *json); });

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,12 +12,17 @@
 #include "core/model/model_card.h"
 #include "core/model/model_update.h"
 #include "core/model/safetensors.h"
+#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/seg_writer.h"
+#include "imaging/dicom/series_reader.h"
+#include "imaging/phantom/phantom.h"
 #include "tests/tools/consilium/front_door.h"
 
 namespace consilium {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 class Inspect : public testing::Test {
@@ -127,7 +133,7 @@ TEST_F(Inspect, OtherFilesAreRefusedWithWords) {
   const std::string text = "patient list, not a model at all";
   const Ran ran = RunConsilium("inspect " + Write("t.txt", std::as_bytes(std::span(text))));
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("t.txt is neither a model nor an update"));
+  EXPECT_THAT(ran.err, HasSubstr("t.txt is neither a model, nor an update, nor a SEG"));
   EXPECT_THAT(ran.err, HasSubstr("Give a .safetensors file"));
   const Ran gone = RunConsilium("inspect " + (dir_ / "gone").string());
   EXPECT_EQ(gone.exit_code, 1);
@@ -137,6 +143,73 @@ TEST_F(Inspect, OtherFilesAreRefusedWithWords) {
   const Ran damaged = RunConsilium("inspect " + Write("cut.safetensors", cut));
   EXPECT_EQ(damaged.exit_code, 1);
   EXPECT_THAT(damaged.err, HasSubstr("cut.safetensors"));
+}
+
+// A phantom's contour as a hospital's SEG, and one that a model made.
+class InspectSeg : public Inspect {
+ protected:
+  void SetUp() override {
+    Inspect::SetUp();
+    WritePhantoms({.dir = dir_ / "phantoms", .patients = 1, .style = "valley", .seed = 3});
+    patient_ = dir_ / "phantoms" / "valley-001";
+    series_ = ReadSeries(patient_ / "PET" / "image", {});
+    mask_ = ToLabelMap(ReadRtStruct(patient_ / "PET" / "RTSTRUCT.dcm"), "GTV*", series_.geometry);
+    std::int64_t in_slice = series_.geometry.size.x * series_.geometry.size.y;
+    for (std::int64_t k = 0; k < series_.geometry.size.z; ++k) {
+      const auto first = mask_.voxels.begin() + k * in_slice;
+      if (std::any_of(first, first + in_slice, [](std::uint8_t v) { return v != 0; })) ++slices_;
+    }
+    ASSERT_GT(slices_, 0);
+  }
+
+  fs::path patient_;
+  Series series_;
+  LabelMap mask_;
+  std::int64_t slices_ = 0;  // that hold tumour
+};
+
+TEST_F(InspectSeg, TellsSegmentsFramesAndTheModel) {
+  SegDescription description;
+  description.model_digest = DigestOf("the model");
+  const fs::path file = dir_ / "p.dcm";
+  WriteSeg(file, series_, mask_, description);
+  const Ran ran = RunConsilium("inspect " + file.string());
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  for (const std::string& words :
+       {std::string("p.dcm: a DICOM SEG"), DigestOf(ReadFile(file)).Hex(), std::string("Tumour"),
+        std::to_string(slices_) + " frames of " + std::to_string(series_.geometry.size.x) + " x ",
+        std::string("series present, frame of reference present"),
+        "Consilium, model " + description.model_digest.Short()}) {
+    EXPECT_THAT(ran.out, HasSubstr(words));
+  }
+  const auto json = nlohmann::json::parse(RunConsilium("inspect --json " + file.string()).out);
+  EXPECT_EQ(json.at("kind"), "seg");
+  EXPECT_EQ(json.at("frames"), slices_);
+  EXPECT_EQ(json.at("references_series"), true);
+  ASSERT_EQ(json.at("segments").size(), 1);
+  EXPECT_EQ(json.at("segments").at(0).at("label"), "Tumour");
+}
+
+TEST_F(InspectSeg, SaysNothingOfThePatient) {
+  const fs::path file = dir_ / "p.dcm";
+  SegDescription description;
+  description.origin = SegOrigin::kManual;
+  WriteSeg(file, series_, mask_, description);
+  for (const char* how : {"inspect ", "inspect --json "}) {
+    const Ran ran = RunConsilium(how + file.string());
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    for (const PatientText* text : {&series_.info.patient_id, &series_.info.series_uid, &series_.info.study_uid}) {
+      ASSERT_FALSE(text->empty());
+      EXPECT_THAT(ran.out, Not(HasSubstr(text->Reveal())));
+    }
+  }
+  EXPECT_THAT(RunConsilium("inspect " + file.string()).out, HasSubstr("none: drawn by a person"));
+}
+
+TEST_F(InspectSeg, OtherDicomIsRefusedWithWords) {
+  const Ran contour = RunConsilium("inspect " + (patient_ / "PET" / "RTSTRUCT.dcm").string());
+  EXPECT_EQ(contour.exit_code, 1);
+  EXPECT_THAT(contour.err, HasSubstr("is not a DICOM SEG"));
 }
 
 }  // namespace
