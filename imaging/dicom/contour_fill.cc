@@ -87,6 +87,7 @@ void TurnOver(const Polygon& polygon, const Size3& size, std::uint8_t* slice) {
     for (std::size_t c = 0; c + 1 < crossings.size(); c += 2) {
       const auto last = static_cast<double>(size.x - 1);
       const double from = std::max(0.0, std::ceil(crossings[c])), to = std::min(last, std::floor(crossings[c + 1]));
+      if (!(from <= to)) continue;  // beside the grid, maybe far
       for (auto i = static_cast<std::int64_t>(from); i <= static_cast<std::int64_t>(to); ++i) {
         slice[i + size.x * j] ^= 1;
       }

@@ -3,6 +3,7 @@
 #include "imaging/dicom/rtstruct_reader.h"
 
 #include <cctype>
+#include <cmath>
 #include <map>
 
 #include "core/base/error.h"
@@ -12,6 +13,8 @@
 
 namespace consilium {
 namespace {
+
+constexpr double kFarthestMm = 1e6;
 
 char Lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
@@ -44,6 +47,9 @@ bool Fits(std::string_view name, std::string_view pattern) {
 std::vector<Vec3> ReadContour(DcmItem& item, const std::filesystem::path& file) {
   const std::vector<double> numbers = NumbersOf(item, tag::kContourData);
   if (numbers.empty() || numbers.size() % 3 != 0) Bad(file, TagWords(tag::kContourData) + " does not hold points");
+  for (const double mm : numbers) {
+    if (std::abs(mm) > kFarthestMm) Bad(file, TagWords(tag::kContourData) + " holds a point that no scanner reaches");
+  }
   std::vector<Vec3> points;
   points.reserve(numbers.size() / 3);
   for (std::size_t i = 0; i < numbers.size(); i += 3) points.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});

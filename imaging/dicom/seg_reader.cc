@@ -56,9 +56,11 @@ struct Placement {
   std::array<std::int64_t, 3> first, per_column, per_row;
 };
 
+constexpr double kFarthestStep = 1e6;  // voxels: no grid is that large
+
 std::optional<std::int64_t> Whole(double value) {
   const double rounded = std::round(value);
-  if (!(std::abs(value - rounded) < 0.05)) return std::nullopt;
+  if (!(std::abs(value - rounded) < 0.05) || std::abs(rounded) > kFarthestStep) return std::nullopt;
   return static_cast<std::int64_t>(rounded);
 }
 

@@ -12,7 +12,9 @@
 namespace consilium {
 namespace {
 
-constexpr int kLargestEdge = 16384;  // rows or columns
+constexpr int kLargestEdge = 16384;       // rows or columns
+constexpr double kFarthestMm = 1e6;       // from the origin: no scanner reaches that far
+constexpr double kLargestRescale = 1e12;  // slope or intercept; a float holds every value that follows
 
 // Reads tags and remembers the first one that is missing.
 class Reader {
@@ -75,6 +77,9 @@ void ReadGeometry(Reader& read, SliceHeader& h) {
   const auto orientation = read.Numbers(tag::kOrientation, 6);
   const auto spacing = read.Numbers(tag::kPixelSpacing, 2);
   h.slice.position_mm = {position[0], position[1], position[2]};
+  for (const double mm : position) {
+    if (std::abs(mm) > kFarthestMm) read.Fault(TagWords(tag::kPosition) + " is out of bounds");
+  }
   h.row = {orientation[0], orientation[1], orientation[2]};
   h.column = {orientation[3], orientation[4], orientation[5]};
   h.row_spacing_mm = spacing[0];
@@ -115,6 +120,8 @@ void ReadRescale(Reader& read, DcmItem& item, SliceHeader& h) {
   }
   h.slice.slope = slope.value_or(1);
   h.slice.intercept = intercept.value_or(0);
+  if (std::abs(h.slice.slope) > kLargestRescale) read.Fault(TagWords(tag::kSlope) + " is out of bounds");
+  if (std::abs(h.slice.intercept) > kLargestRescale) read.Fault(TagWords(tag::kIntercept) + " is out of bounds");
   if (h.slice.slope == 0) read.Fault(TagWords(tag::kSlope) + " is zero");
 }
 
