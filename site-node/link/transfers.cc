@@ -21,8 +21,11 @@ namespace {
 // Failures that may pass when it is tried again. A hub that stops cancels its calls.
 bool Passes(ErrorCode code) {
   return code == ErrorCode::kCancelled || code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded ||
-         code == ErrorCode::kAborted || code == ErrorCode::kDataLoss;
+         code == ErrorCode::kAborted;
 }
+
+// A damaged transfer is sent whole again, but not for ever: the file itself may be wrong.
+constexpr int kMostDamaged = 3;
 
 [[noreturn]] void Cancelled() { throw Error(ErrorCode::kCancelled, "the transfer was cancelled"); }
 
@@ -41,12 +44,16 @@ bool WaitFor(std::chrono::duration<double> time, std::stop_token stop) {
 }
 
 void Transfers::Repeat(std::stop_token stop, const std::function<void()>& attempt) {
-  while (true) {
+  for (int damaged = 0;;) {
     try {
       return attempt();
     } catch (const Error& error) {
       if (stop.stop_requested()) Cancelled();
-      if (!Passes(error.code())) throw;
+      if (error.code() == ErrorCode::kDataLoss && ++damaged == kMostDamaged) {
+        throw Error(ErrorCode::kDataLoss, fmt::format("{} (tried {} times)", error.what(), damaged),
+                    "Have the hub's administrator check the file there: consilium inspect FILE");
+      }
+      if (!Passes(error.code()) && error.code() != ErrorCode::kDataLoss) throw;
       LogWarning("a transfer was cut and goes on", {{"reason", error.what()}});
     }
     if (WaitFor(backoff_.Next(), stop)) Cancelled();

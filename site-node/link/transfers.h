@@ -24,7 +24,8 @@ class Transfers {
   void Upload(const SealedUpdate& update, std::stop_token stop, const TransferProgress& progress);
 
  private:
-  // Repeats `attempt` while it fails for a reason that passes (the hub is away, a cut); waits between the tries.
+  // Repeats `attempt` while it fails for a reason that passes (the hub is away, a cut), and a few times when the bytes
+  // do not have their digest; waits between the tries.
   void Repeat(std::stop_token stop, const std::function<void()>& attempt);
   void DownloadOnce(const Digest& model, std::uint64_t bytes, const std::filesystem::path& part, std::stop_token stop,
                     const TransferProgress& progress);

@@ -39,6 +39,11 @@ class FakeHub::SiteService final : public v1::Site::Service {
         welcome.mutable_welcome()->set_protocol(1);
         welcome.mutable_welcome()->set_heartbeat_s(0.2);
         stream->Write(welcome);
+      } else if (message.has_heartbeat()) {
+        v1::HubMessage alive;
+        alive.mutable_heartbeat();
+        std::lock_guard lock(hub_.mutex_);
+        stream->Write(alive);
       }
       std::lock_guard lock(hub_.mutex_);
       if (message.has_hello()) {

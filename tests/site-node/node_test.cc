@@ -35,6 +35,7 @@ std::vector<std::string> PlantCanaries(const fs::path& images) {
     if (!entry.is_regular_file()) continue;
     DcmFileFormat file;
     EXPECT_TRUE(file.loadFile(entry.path().c_str()).good());
+    file.loadAllDataIntoMemory();  // pixels are read late otherwise, from a file that is being written
     DcmDataset& data = *file.getDataset();
     OFString patient, instance;
     data.findAndGetOFString(DCM_PatientID, patient);
@@ -81,7 +82,8 @@ class NodeTest : public testing::Test {
     settings_.backoff_most_s = 0.2;
     settings_.predict_after_quiet_s = 0;
     CaseLibrary library(place_.root(), LibraryOptionsOf(settings_), Device(), SystemClock());
-    library.Import(*shared_ / "images");
+    const ImportReport report = library.Import(*shared_ / "images");
+    for (const QuarantinedItem& item : report.quarantined) ADD_FAILURE() << item.place << ": " << item.reason;
     model_ = Offer(plan_, 5);
   }
 
@@ -104,9 +106,13 @@ class NodeTest : public testing::Test {
     train.set_round(round);
     train.set_attempt(attempt);
     train.set_model(ToBytes(model_));
-    train.set_model_bytes(hub_.models[ToBytes(model_)].size());
+    train.set_model_bytes(ModelBytes());
     train.set_plan_toml(ToToml(plan_));
     hub_.Push(message);
+  }
+  std::uint64_t ModelBytes() const {
+    const auto found = hub_.models.find(ToBytes(model_));
+    return found == hub_.models.end() ? 4096 : found->second.size();
   }
   ModelUpdate NextUpdate() {
     const std::string bytes = hub_.WaitForUpdate();
@@ -151,7 +157,7 @@ TEST_F(NodeTest, CarriesOutOrdersAndLetsNothingOfAPatientOut) {
     v1::HubMessage message;
     message.mutable_evaluate()->set_run("run-1");
     message.mutable_evaluate()->set_model(ToBytes(model_));
-    message.mutable_evaluate()->set_model_bytes(hub_.models[ToBytes(model_)].size());
+    message.mutable_evaluate()->set_model_bytes(ModelBytes());
     message.mutable_evaluate()->set_plan_toml(ToToml(plan_));
     hub_.Push(message);
     const auto evaluation = hub_.WaitForMessage([](const auto& got) { return got.has_evaluation(); }).evaluation();
