@@ -3,7 +3,6 @@
 #include "hub/hub.h"
 
 #include <fcntl.h>
-#include <grpcpp/security/server_credentials.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -118,7 +117,7 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
       enrolment_door_(options.enrol_listen,
                       OpenServerCredentials({authority_.server_chain_pem(), authority_.server_key_pem()}),
                       enrolment_service_),
-      socket_door_(SocketAddress(options.dir), grpc::InsecureServerCredentials(), socket_service_) {
+      socket_door_(SocketAddress(options.dir), SocketCredentials(), socket_service_) {
   const std::int64_t bad = audit_.FirstBad();
   if (bad != 0) LogError("the audit chain is broken: somebody has changed the database", {{"entry", bad}});
   loop_.Call([this] { coordinator_.Resume(Grace()); });

@@ -232,9 +232,9 @@ void ConfigReader::Finish() {
       nearest ? "did you mean `" + *nearest + "`?" : "");
 }
 
-void ConfigPrinter::Line(std::string_view key, std::string value, std::string_view doc) {
+void ConfigPrinter::Line(std::string_view key, std::string_view value, std::string_view doc) {
   if (comments_ == Comments::kShow) text_ += "# " + std::string(doc) + "\n";
-  text_ += std::string(key) + " = " + value + "\n";
+  text_ += std::string(key) + " = " + std::string(value) + "\n";
 }
 
 void ConfigPrinter::Field(std::string_view key, const bool& value, std::string_view doc) {

@@ -68,7 +68,7 @@ class ConfigPrinter {
   const std::string& text() const { return text_; }
 
  private:
-  void Line(std::string_view key, std::string value, std::string_view doc);
+  void Line(std::string_view key, std::string_view value, std::string_view doc);
   void Enter(std::string_view key);
   void Leave();
   Comments comments_;

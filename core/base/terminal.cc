@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <utility>
 
@@ -44,7 +45,7 @@ std::string Paint(std::string_view text, Color color, TerminalStyle style) {
 std::string ProgressBar(double fraction, int width) {
   const double part = fraction > 0 ? std::min(fraction, 1.0) : 0.0;  // a NaN is not above 0
   const auto cells = static_cast<std::size_t>(std::max(width, 1));
-  const auto full = static_cast<std::size_t>(part * static_cast<double>(cells) + 0.5);
+  const auto full = static_cast<std::size_t>(std::lround(part * static_cast<double>(cells)));
   return "[" + std::string(full, '#') + std::string(cells - full, '-') + "]";
 }
 

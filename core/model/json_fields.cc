@@ -7,7 +7,7 @@ namespace consilium {
 nlohmann::json ParseJson(std::string_view text, const std::string& what) {
   Require(text.size() <= (std::size_t{1} << 20), what + ": it has more than 1 MiB of text");
   bool deep = false;
-  const auto json = nlohmann::json::parse(
+  auto json = nlohmann::json::parse(
       text,
       [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
         deep = deep || depth > 32;

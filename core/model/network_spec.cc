@@ -84,8 +84,8 @@ Parameters InitialParameters(const NetworkSpec& spec, std::uint64_t seed) {
     made.values.assign(count, array.init == InitRule::kOne ? 1.0f : 0.0f);
     if (array.init == InitRule::kKaimingNormal) {
       // Fan in as Torch counts it: the second dimension times the kernel, for transposed convolutions too.
-      const double fan_in = static_cast<double>(Elements(made.shape) / made.shape[0]);
-      const double sd = std::sqrt(2.0 / (1.0 + 0.01 * 0.01) / fan_in);
+      const std::int64_t fan_in = Elements(made.shape) / made.shape[0];
+      const double sd = std::sqrt(2.0 / (1.0 + 0.01 * 0.01) / static_cast<double>(fan_in));
       Random random(seed, stream);
       for (float& value : made.values) value = static_cast<float>(sd * random.Normal());
     }

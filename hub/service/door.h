@@ -10,6 +10,9 @@
 
 namespace consilium {
 
+// For a Unix socket, where the rights of the file say who may come in.
+std::shared_ptr<grpc::ServerCredentials> SocketCredentials();
+
 // One listening address with one service behind it. Not listening unless open; closing ends the calls that are going
 // on.
 class Door {

@@ -25,7 +25,7 @@ THIRD_PARTY = [
                       ("tests/", "any")]),
     ("gRPC", r"^(grpc|grpcpp)/|\.grpc\.pb\.h$",
      [("proto/", "any"), ("site-node/link/", "any"), ("site-node/panel/", "any"), ("hub/service/", "any"),
-      ("hub/console/", "any"), ("hub/hub.cc", "any"), ("gui/link/", "any"), ("tools/demo/", "any"), ("tests/", "any")]),
+      ("hub/console/", "any"), ("gui/link/", "any"), ("tools/demo/", "any"), ("tests/", "any")]),
     ("Qt", r"^Q[A-Z]\w*$|^Qt\w+/", [("gui/", "any"), ("tests/gui/", "any")]),
     ("CUDA", r"^(cuda\w*\.h|nccl\w*\.h|cub/|cudnn\w*\.h|thrust/)", [("cuda/", "any"), ("learning/gpu/", "any")]),
     ("OpenSSL", r"^openssl/", [("core/", ".cc"), ("proto/", ".cc"), ("site-node/link/", ".cc"), ("tests/", "any")]),
