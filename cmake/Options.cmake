@@ -33,6 +33,15 @@ elseif(CONSILIUM_SANITIZE STREQUAL "thread")
   add_link_options(-fsanitize=thread)
 endif()
 
+if(CONSILIUM_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "CONSILIUM_FUZZ needs Clang. Use: cmake --preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 # consilium_library(NAME SOURCES a.cc ... PUBLIC t ... PRIVATE t ...): one folder, one target, one alias.
 function(consilium_library name)
   cmake_parse_arguments(L "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})

@@ -33,9 +33,16 @@ for part in "${parts[@]}"; do
         ctest --test-dir build/asan-torch -L '^(unit|gui|e2e)$' --output-on-failure ;;
     fuzz)
       bash tools/dev/build.sh fuzz --quiet
+      declare -A seeds=([safetensors]=tests/core/oracles [config]=packaging)  # files to start from
       for fuzzer in build/fuzz/fuzz/*_fuzz; do
-        echo "-- $(basename "$fuzzer")"
-        "$fuzzer" -max_total_time="${CONSILIUM_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -print_final_stats=1 2>&1 | tail -4
+        name=$(basename "$fuzzer" _fuzz)
+        corpus=build/fuzz/corpus/$name
+        echo "-- $name"
+        mkdir -p "$corpus"
+        "$fuzzer" -max_total_time="${CONSILIUM_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -print_final_stats=1 \
+          -artifact_prefix="build/fuzz/$name-" "$corpus" "${seeds[$name]:-$corpus}" > "build/fuzz/$name.log" 2>&1 \
+          || { tail -40 "build/fuzz/$name.log"; die "the $name fuzzer found a fault" "See build/fuzz/$name.log."; }
+        tail -5 "build/fuzz/$name.log"
       done ;;
     slow) bash tools/dev/build.sh release --quiet
       ctest --test-dir build/release -L '^slow$' --output-on-failure ;;
