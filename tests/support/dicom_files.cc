@@ -233,6 +233,14 @@ void WriteRtStruct(const RtStruct& structures) {
   Save(file, structures.file, Encoding::kExplicit);
 }
 
+void EditDicomFile(const fs::path& path, const std::vector<TagEdit>& edits) {
+  DcmFileFormat file;
+  Check(file.loadFile(path.c_str()), path.string());
+  file.loadAllDataIntoMemory();
+  for (const TagEdit& edit : edits) Edit(*file.getDataset(), edit);
+  Save(file, path, Encoding::kExplicit);
+}
+
 std::string ReadFileBytes(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   Ensure(in.good(), "cannot open " + file.string());

@@ -56,6 +56,9 @@ std::vector<std::filesystem::path> WriteSeries(const std::filesystem::path& fold
 // Writes the regions as an RTSTRUCT; `structures.file` is where.
 void WriteRtStruct(const RtStruct& structures);
 
+// Reads a DICOM file with DCMTK, edits it (`slice` is not looked at) and writes it back in Explicit VR.
+void EditDicomFile(const std::filesystem::path& file, const std::vector<TagEdit>& edits);
+
 // Bytes of a file, and back.
 std::string ReadFileBytes(const std::filesystem::path& file);
 void WriteFileBytes(const std::filesystem::path& file, const std::string& bytes);

@@ -1,0 +1,182 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "imaging/dicom/study_finder.h"
+
+#include <gtest/gtest.h>
+
+#include "imaging/dicom/pseudonym.h"
+#include "tests/support/dicom_files.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace consilium {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StudyFinderTest : public testing::Test {
+ protected:
+  SeriesFiles Files(const std::string& patient, Modality modality) {
+    SeriesFiles files;
+    files.modality = modality;
+    files.patient = patient;
+    files.frame = "1.2.9." + patient;
+    files.study = "1.2.8." + patient;
+    files.series = files.study + (modality == Modality::kPet ? ".1" : ".2");
+    return files;
+  }
+  // PET and CT of one patient, in folders of any name.
+  void WritePatient(const std::string& patient) {
+    WriteSeries(folder_.path() / patient / "x", Files(patient, Modality::kPet));
+    WriteSeries(folder_.path() / patient / "y/z", Files(patient, Modality::kCt));
+  }
+  fs::path WriteContour(const std::string& patient, const std::string& file, const std::string& roi, bool refers_to_pet,
+                        const std::string& frame = {}) {
+    RtStruct s;
+    s.file = folder_.path() / patient / file;
+    s.patient_id = PatientText(patient);
+    s.frame_of_reference_uid = PatientText(frame.empty() ? "1.2.9." + patient : frame);
+    s.referenced_series_uids = {PatientText("1.2.8." + patient + (refers_to_pet ? ".1" : ".2"))};
+    s.rois = {{roi, {{{-9, 21, -22}, {-1, 21, -22}, {-1, 33, -22}, {-9, 33, -22}}}}};
+    WriteRtStruct(s);
+    return s.file;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(StudyFinderTest, OneBadStudyNeverStopsTheOthers) {
+  for (const char* patient : {"11", "12", "13", "14", "15"}) WritePatient(patient);
+  const auto a = WriteContour("11", "rt.dcm", "GTV_1", true);
+  const auto bad_slice = folder_.path() / "12/x/002.dcm";
+  WriteFileBytes(bad_slice, ReadFileBytes(bad_slice).substr(0, fs::file_size(bad_slice) - 20));
+  fs::remove(folder_.path() / "13/y/z/001.dcm");
+  const auto bad_contour = WriteContour("14", "rt.dcm", "GTV", true);
+  EditDicomFile(bad_contour, {{{0x30060039, 0x30060040, 0x30060050}, "1\\2"}});
+  WriteContour("15", "rt.dcm", "Heart", true);
+
+  const CaseScan scan = FindCases(folder_.path());
+  ASSERT_EQ(scan.cases.size(), 3u);
+  EXPECT_EQ(scan.cases[0].pet.info.patient_id.Reveal(), "11");
+  EXPECT_EQ(scan.cases[0].ct.modality, Modality::kCt);
+  EXPECT_EQ(scan.cases[0].contour, a);
+  EXPECT_TRUE(scan.cases[0].no_contour.empty());
+  EXPECT_FALSE(scan.cases[1].contour);
+  EXPECT_EQ(scan.cases[1].no_contour, "no contour (RTSTRUCT) of this patient");
+  EXPECT_EQ(scan.cases[2].no_contour, "no contour named like GTV*,Tumour*,Tumor* in the frame of reference of the PET");
+
+  const std::vector<std::pair<fs::path, std::string>> expected = {
+      {bad_slice, "not readable: the file ends inside"},
+      {folder_.path() / "13/y/z", "missing slices: largest gap 8.0 mm"},
+      {bad_contour, "ContourData (3006,0050) does not hold points"},
+      {folder_.path() / "13/x", "PET without a usable CT of the same patient and frame of reference"}};
+  ASSERT_EQ(scan.rejected.size(), expected.size());
+  for (const auto& [place, words] : expected) {
+    bool found = false;
+    for (const RejectedSeries& r : scan.rejected)
+      found |= r.place == place && r.reason.find(words) != std::string::npos;
+    EXPECT_TRUE(found) << place << ": " << words;
+  }
+}
+
+TEST_F(StudyFinderTest, TheBestOfSeveralContoursIsTaken) {
+  WritePatient("21");
+  const auto chosen = [&] { return FindCases(folder_.path()).cases.at(0).contour.value_or("none"); };
+  WriteContour("21", "a.dcm", "Liver", true);
+  WriteContour("21", "b.dcm", "GTV", false, "1.2.9.99");
+  EXPECT_EQ(chosen(), "none");
+  const auto frame = WriteContour("21", "m.dcm", "GTV", false);
+  EXPECT_EQ(chosen(), frame);
+  WriteContour("21", "n.dcm", "GTV", false);  // an equal one: the first by path stays
+  EXPECT_EQ(chosen(), frame);
+  const auto says_pet = WriteContour("21", "x.dcm", "GTV_PET", false);
+  EXPECT_EQ(chosen(), says_pet);
+  const auto refers = WriteContour("21", "y.dcm", "gtv", true);
+  EXPECT_EQ(chosen(), refers);
+  const auto both = WriteContour("21", "z.dcm", "GTV_PET", true);
+  EXPECT_EQ(chosen(), both);
+  FindOptions liver;
+  liver.roi_pattern = "Liver";
+  EXPECT_EQ(FindCases(folder_.path(), liver).cases.at(0).contour->filename(), "a.dcm");
+}
+
+TEST_F(StudyFinderTest, AnotherPatientsContourIsNotTaken) {
+  WritePatient("31");
+  WritePatient("32");
+  const auto file = WriteContour("32", "rt.dcm", "GTV", true, "1.2.9.31");  // its frame says 31, its patient 32
+  const CaseScan scan = FindCases(folder_.path());
+  ASSERT_EQ(scan.cases.size(), 2u);
+  EXPECT_FALSE(scan.cases[0].contour);
+  EXPECT_EQ(scan.cases[1].contour, file);
+}
+
+TEST_F(StudyFinderTest, TheCtThatCoversMostIsPaired) {
+  WritePatient("41");
+  SeriesFiles part = Files("41", Modality::kCt);
+  part.series = "1.2.8.41.0";
+  part.geometry.origin_mm.z += 8;  // two slices short at one end
+  WriteSeries(folder_.path() / "41/a", part);
+  const CaseScan scan = FindCases(folder_.path());
+  ASSERT_EQ(scan.cases.size(), 1u);
+  EXPECT_EQ(scan.cases[0].ct.info.series_uid.Reveal(), "1.2.8.41.2");
+}
+
+TEST_F(StudyFinderTest, APetNeedsAFrameOfReference) {
+  SeriesFiles pet = Files("51", Modality::kPet);
+  pet.edits = {{{0x00200052}, {}}};
+  WriteSeries(folder_.path() / "pet", pet);
+  WriteSeries(folder_.path() / "ct", Files("51", Modality::kCt));
+  const CaseScan scan = FindCases(folder_.path());
+  EXPECT_TRUE(scan.cases.empty());
+  ASSERT_EQ(scan.rejected.size(), 1u);
+  EXPECT_NE(scan.rejected[0].reason.find("FrameOfReferenceUID (0020,0052)"), std::string::npos);
+}
+
+TEST_F(StudyFinderTest, ContoursBecomeVoxelsByPosition) {
+  WritePatient("61");
+  const PatientCase found = (WriteContour("61", "rt.dcm", "GTV", true), FindCases(folder_.path()).cases.at(0));
+  const LabelMap map = ToLabelMap(ReadRtStruct(*found.contour), "GTV*", found.pet.geometry);
+  EXPECT_EQ(map.CountNonZero(), 4 * 4);  // columns 1 to 4 at 2 mm, rows 1 to 4 at 3 mm, slice 2
+  EXPECT_EQ(map.voxels[static_cast<std::size_t>(map.geometry.Offset(1, 1, 2))], 1);
+  EXPECT_EQ(map.voxels[static_cast<std::size_t>(map.geometry.Offset(4, 4, 2))], 1);
+}
+
+TEST_F(StudyFinderTest, StructureSetsThatCannotBeUsedSayWhy) {
+  const auto file = WriteContour("71", "rt.dcm", "GTV", true);
+  const auto after = [&](const TagEdit& edit) {
+    WriteContour("71", "rt.dcm", "GTV", true);
+    EditDicomFile(file, {edit});
+    return file;
+  };
+  const auto expect = [&](const TagEdit& edit, ErrorCode code, const std::string& words) {
+    ExpectError(code, words, [&] { ReadRtStruct(after(edit)); });
+  };
+  expect({{0x30060039, 0x30060040, 0x30060050}, "0\\0\\1e300"}, ErrorCode::kDataLoss,
+         "a point that no scanner reaches");
+  expect({{0x30060039, 0x30060084}, "7"}, ErrorCode::kDataLoss, "contours of a region that is not listed (3006,0084)");
+  expect({{0x30060020, 0x30060022}, {}}, ErrorCode::kDataLoss, "missing tag ROINumber (3006,0022)");
+  expect({{0x00080016}, "1.2.840.10008.5.1.4.1.1.2"}, ErrorCode::kInvalidArgument, "is not an RTSTRUCT");
+  EXPECT_TRUE(ReadRtStruct(after({{0x30060039, 0x30060040, 0x30060042}, "POINT"})).rois[0].contours.empty());
+  ExpectError(ErrorCode::kNotFound, "cannot open", [&] { ReadRtStruct(folder_.path() / "none.dcm"); });
+}
+
+Series WithUid(const std::string& uid) {
+  Series series;
+  series.info.series_uid = PatientText(uid);
+  return series;
+}
+
+// RFC 4231, test cases 1, 3 and 6: the first 16 hex digits.
+TEST(Pseudonym, IsHmacSha256) {
+  const auto key = [](const std::string& text, const std::string& site_key) {
+    return MakeSeriesKey(WithUid(text), site_key).text();
+  };
+  EXPECT_EQ(key("Hi There", std::string(20, '\x0b')), "b0344c61d8db3853");
+  EXPECT_EQ(key(std::string(50, '\xdd'), std::string(20, '\xaa')), "773ea91e36800e46");
+  EXPECT_EQ(key("Test Using Larger Than Block-Size Key - Hash Key First", std::string(131, '\xaa')),
+            "60e431591ee0b67f");
+  EXPECT_EQ(MakeCaseId(WithUid("Hi There"), std::string(20, '\x0b')).text(), "case-b0344c61d8db3853");
+  ExpectError(ErrorCode::kInvalidArgument, "needs 16 bytes or more", [&] { key("x", std::string(15, 'k')); });
+}
+
+}  // namespace
+}  // namespace consilium
