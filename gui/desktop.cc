@@ -8,6 +8,14 @@
 #include <cstdio>
 
 namespace consilium {
+namespace {
+
+void EndWithoutPicture(const QString& why) {
+  std::fprintf(stderr, "error: no picture: %s\n", why.toUtf8().constData());
+  QCoreApplication::exit(1);
+}
+
+}  // namespace
 
 Desktop::Desktop(std::unique_ptr<CaseSource> source) : window_(rounds_, worklist_, case_), source_(std::move(source)) {
   Connect();
@@ -31,6 +39,7 @@ void Desktop::Connect() {
   });
   connect(source_.get(), &CaseSource::SlabArrived, this,
           [this](const std::shared_ptr<const Slab>& slab) { case_.Add(*slab); });
+  connect(source_.get(), &CaseSource::LeftOut, this, [this](const QString& text) { worklist_.left_out.Set(text); });
   connect(source_.get(), &CaseSource::LinkChanged, this, [this](const QString& text) { rounds_.ShowLinkState(text); });
   connect(source_.get(), &CaseSource::Failed, this, [this](const Trouble& trouble) {
     trouble_ = QString::fromStdString(trouble.what);
@@ -56,6 +65,15 @@ bool Desktop::Ready(Page page) const {
   return page == Page::kRounds ? told_ : case_.complete() && case_.content()->item.id == worklist_.open();
 }
 
+QString Desktop::Obstacle(const PictureOrder& order) const {
+  if (!trouble_.isEmpty()) return trouble_;
+  const std::vector<CaseItem>& cases = worklist_.cases();
+  if (order.case_id.empty() || cases.empty() || worklist_.open() == order.case_id) return {};
+  QStringList ids;
+  for (const CaseItem& item : cases) ids.push_back(QString::fromStdString(item.id));
+  return tr("there is no case %1\nThe cases are: %2").arg(QString::fromStdString(order.case_id), ids.join(", "));
+}
+
 void Desktop::Order(Page page, const PictureOrder& order) {
   window_.ShowPage(page);
   window_.resize(order.size);
@@ -68,19 +86,20 @@ void Desktop::Order(Page page, const PictureOrder& order) {
       timer->stop();
       return Take(order);
     }
-    const bool late = std::chrono::steady_clock::now() > until;
-    if (!late && trouble_.isEmpty()) return;
+    QString why = Obstacle(order);
+    if (why.isEmpty() && std::chrono::steady_clock::now() > until)
+      why = rounds_.link().isEmpty() ? tr("the data did not arrive in time") : rounds_.link();
+    if (why.isEmpty()) return;
     timer->stop();
-    const QString why = !trouble_.isEmpty()         ? trouble_
-                        : !rounds_.link().isEmpty() ? rounds_.link()
-                                                    : tr("the data did not arrive in time");
-    std::fprintf(stderr, "error: no picture: %s\n", why.toUtf8().constData());
-    QCoreApplication::exit(1);
+    EndWithoutPicture(why);
   });
   timer->start(20);
 }
 
 void Desktop::Take(const PictureOrder& order) {
+  if (order.lesion && *order.lesion > std::ssize(case_.lesions()))
+    return EndWithoutPicture(
+        tr("there is no lesion %1: the case has %2").arg(*order.lesion).arg(std::ssize(case_.lesions())));
   if (order.lesion) case_.SelectLesion(*order.lesion);
   if (order.slice && case_.display() != nullptr) {
     case_.Scroll(SliceView::kAxial, -1'000'000);

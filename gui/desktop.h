@@ -50,6 +50,8 @@ class Desktop : public QObject {
   void Connect();
   void OpenChosen();
   bool Ready(Page page) const;
+  // Why the picture can never be taken; empty: it may still come.
+  QString Obstacle(const PictureOrder& order) const;
   void Take(const PictureOrder& order);
 
   RoundsModel rounds_;

@@ -69,10 +69,22 @@ Page FirstPage(const Options& options) {
   return options.open.empty() ? Page::kRounds : Page::kCase;
 }
 
+// A picture of a page that nothing will ever fill is not waited for.
+void RequirePage(const Options& options, Page page) {
+  const bool has_cases = !options.connect.empty() || !options.open.empty();
+  const bool has_rounds = !options.connect.empty() || !options.state.empty();
+  Require(page != Page::kCase || has_cases, "there is no case to take a picture of",
+          "Name a folder (--open DIR) or a reader file (--connect FILE).");
+  Require(page != Page::kRounds || has_rounds, "there are no rounds to take a picture of",
+          "Name a state file (--state FILE.json) or a reader file (--connect FILE).");
+}
+
 int Run(int argc, char** argv, const Options& options) {
   Require(!options.connect.empty() || !options.open.empty() || !options.state.empty(), "there is nothing to show",
           "Name a reader file (--connect FILE), a folder (--open DIR) or a state file (--state FILE.json).");
   const QSize size = ParseSize(options.size);
+  const Page page = FirstPage(options);
+  if (!options.screenshot.empty()) RequirePage(options, page);
   std::unique_ptr<CaseSource> source = MakeSource(options);  // errors before any window
   const bool display = std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
   if (!options.screenshot.empty() && !display && std::getenv("QT_QPA_PLATFORM") == nullptr)
@@ -83,7 +95,6 @@ int Run(int argc, char** argv, const Options& options) {
   Apply(DarkTheme(), application);
   Desktop desktop(std::move(source));
   if (!options.state.empty()) desktop.Show(ReadStateFile(options.state));
-  const Page page = FirstPage(options);
   if (options.screenshot.empty()) {
     desktop.window().ShowPage(page);
     desktop.window().resize(size);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gui/link/folder_source.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
@@ -86,10 +87,13 @@ class FolderSource::Worker {
                   "Name a folder that holds the PET and CT series of a patient.");
     }
     cases_ = std::move(scan.cases);
+    rejected_ = std::move(scan.rejected);
     FindSegmentations(stop);
-    std::vector<CaseItem> items;
-    for (std::size_t c = 0; c < cases_.size(); ++c) items.push_back(ItemOf(c));
-    InQtThread([this, items = std::move(items)] { Q_EMIT source_.CasesChanged(items); });
+    for (std::size_t c = 0; c < cases_.size(); ++c) items_.push_back(ItemOf(c));
+    InQtThread([this, items = items_, left_out = LeftOutText()] {
+      Q_EMIT source_.LeftOut(left_out);
+      Q_EMIT source_.CasesChanged(items);
+    });
   }
 
   // The SEG of each case, by the series it refers to.
@@ -104,7 +108,14 @@ class FolderSource::Worker {
     }
     segmentations_.resize(cases_.size());
     for (const auto& file : files) {
-      const auto series = ReadSegInfo(file).referenced_series_uid;
+      PatientText series;
+      try {
+        series = ReadSegInfo(file).referenced_series_uid;
+      } catch (const Error& error) {
+        if (options_.segmentation) throw;
+        rejected_.push_back({file, error.what()});
+        continue;
+      }
       bool used = false;
       for (std::size_t c = 0; c < cases_.size(); ++c) {
         // A SEG that was named belongs to the only case there is, whatever it refers to.
@@ -119,6 +130,29 @@ class FolderSource::Worker {
     }
   }
 
+  QString LeftOutText() const {
+    static constexpr std::size_t kMostLines = 4;
+    if (rejected_.empty()) return {};
+    QString text = FolderSource::tr("NOT USED");
+    for (std::size_t r = 0; r < std::min(kMostLines, rejected_.size()); ++r) {
+      const std::string place = rejected_[r].place.lexically_relative(options_.folder).string();
+      text += QString::fromStdString("\n" + place + ": " + rejected_[r].reason);
+    }
+    if (rejected_.size() > kMostLines) text += FolderSource::tr("\nand %1 more").arg(rejected_.size() - kMostLines);
+    return text;
+  }
+
+  // What the list says of a case whose prediction was read.
+  void Tell(std::size_t c, const CaseContent& content) {
+    if (!content.prediction) return;
+    CaseItem& item = items_[c];
+    item.lesions = std::ssize(content.prediction->lesions);
+    item.volume_ml = 0;
+    for (const Lesion& lesion : content.prediction->lesions) item.volume_ml += lesion.volume_ml;
+    item.dice = content.dice;
+    InQtThread([this, items = items_] { Q_EMIT source_.CasesChanged(items); });
+  }
+
   CaseItem ItemOf(std::size_t c) const {
     CaseItem item;
     item.id = IdOf(c);
@@ -126,6 +160,8 @@ class FolderSource::Worker {
     item.patient = info.patient_name.empty() ? info.patient_id.Reveal() : info.patient_name.Reveal();
     item.study_date = info.study_date.Reveal();
     item.has_reference = cases_[c].contour.has_value();
+    item.has_prediction = !segmentations_[c].empty();
+    if (item.has_prediction) item.lesions = -1;
     return item;
   }
 
@@ -138,13 +174,14 @@ class FolderSource::Worker {
     const Volume ct = ToVolume(one.ct, SeriesKey(id + "-ct"));
 
     auto content = std::make_shared<CaseContent>();
-    content->item = ItemOf(c);
+    content->item = items_[c];
     content->images = {HeaderOf(pet), HeaderOf(ct)};
     if (one.contour) content->reference = ToLabelMap(ReadRtStruct(*one.contour), options_.roi_pattern, pet.geometry);
     if (!segmentations_[c].empty()) {
       content->prediction = FindLesions(ReadSeg(segmentations_[c], pet.geometry), pet, nullptr);
       if (content->reference) content->dice = Dice(content->prediction->labels, *content->reference);
     }
+    Tell(c, *content);
     InQtThread([this, content] { Q_EMIT source_.CaseOpened(content); });
     Send(id, pet);
     Send(id, ct);
@@ -159,6 +196,8 @@ class FolderSource::Worker {
   const FolderOptions options_;
   std::vector<PatientCase> cases_;                    // the thread's
   std::vector<std::filesystem::path> segmentations_;  // of each case; empty: none
+  std::vector<RejectedSeries> rejected_;
+  std::vector<CaseItem> items_;  // of each case
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -105,6 +105,7 @@ CaseItem ItemFromMessage(const v1::CaseSummary& message) {
   item.study_date = message.study_date();
   item.role = message.role();
   item.has_reference = message.has_reference();
+  item.has_prediction = !message.model().empty();
   item.model = message.model();
   item.lesions = message.lesions();
   item.volume_ml = message.volume_ml();

@@ -19,8 +19,9 @@ struct CaseItem {
   std::string id;  // the site's pseudonym
   std::string patient, study_date, role;
   bool has_reference = false;
-  std::string model;  // digest of the newest prediction's model; empty: none yet
-  std::int64_t lesions = 0;
+  bool has_prediction = false;
+  std::string model;         // digest of the newest prediction's model; empty if unknown
+  std::int64_t lesions = 0;  // of the prediction; -1: not counted yet
   double volume_ml = 0;
   double entropy = 0;
   double dice = -1;

@@ -40,12 +40,12 @@ QString WorklistModel::Title(const CaseItem& item) {
 }
 
 QString WorklistModel::Finding(const CaseItem& item) {
-  if (item.model.empty() && item.lesions == 0)
-    return item.has_reference ? tr("no prediction yet, contour drawn") : tr("no prediction yet");
+  if (!item.has_prediction) return item.has_reference ? tr("no prediction, contour drawn") : tr("no prediction yet");
+  if (item.lesions < 0) return tr("predicted; open to count");
   QString text = item.lesions == 0   ? tr("no lesion found")
                  : item.lesions == 1 ? tr("1 lesion, %1 ml").arg(item.volume_ml, 0, 'f', 1)
                                      : tr("%1 lesions, %2 ml").arg(item.lesions).arg(item.volume_ml, 0, 'f', 1);
-  if (item.dice >= 0) text += tr("   Dice %1").arg(item.dice, 0, 'f', 2);
+  if (item.dice >= 0) text += tr(", Dice %1").arg(item.dice, 0, 'f', 2);
   return text;
 }
 

@@ -27,6 +27,7 @@ class WorklistModel : public QObject {
 
   Property<std::vector<CaseItem>> cases;
   Property<std::string> open;  // id; empty: none
+  Property<QString> left_out;  // what the source could not use, and why; empty: nothing
 
  Q_SIGNALS:
   void PredictionChanged(const std::string& id);  // the open case has a newer prediction

@@ -50,6 +50,13 @@ QWidget* CasePage::MakeWorklist() {
   list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   list_->setTextElideMode(Qt::ElideRight);
   layout->addWidget(list_);
+  auto* left_out = Named("muted", {}, side);
+  left_out->setAccessibleName(tr("Not used"));
+  layout->addWidget(left_out);
+  Bind(worklist_.left_out, left_out, [left_out](const QString& text) {
+    left_out->setText(text);
+    left_out->setVisible(!text.isEmpty());
+  });
   connect(list_, &QListWidget::currentRowChanged, this, [this](int row) {
     if (row >= 0) worklist_.Open(list_->item(row)->data(Qt::UserRole).toString().toStdString());
   });

@@ -203,13 +203,18 @@ TEST(WorklistModel, WordsOfALine) {
   item.id = "case-7";
   item.has_reference = true;
   EXPECT_EQ(WorklistModel::Title(item), "case-7");
-  EXPECT_EQ(WorklistModel::Finding(item), "no prediction yet, contour drawn");
-  item.model = "aa";
+  EXPECT_EQ(WorklistModel::Finding(item), "no prediction, contour drawn");
+  item.has_reference = false;
+  EXPECT_EQ(WorklistModel::Finding(item), "no prediction yet");
+  item.has_prediction = true;
+  item.lesions = -1;
+  EXPECT_EQ(WorklistModel::Finding(item), "predicted; open to count");
+  item.lesions = 0;
   EXPECT_EQ(WorklistModel::Finding(item), "no lesion found");
   item.lesions = 1;
   item.volume_ml = 4.21;
   item.dice = 0.8;
-  EXPECT_EQ(WorklistModel::Finding(item), "1 lesion, 4.2 ml   Dice 0.80");
+  EXPECT_EQ(WorklistModel::Finding(item), "1 lesion, 4.2 ml, Dice 0.80");
 }
 
 TEST(KeyTable, NoKeyAndNoCommandIsThereTwice) {
