@@ -36,7 +36,7 @@ QString WorklistModel::Title(const CaseItem& item) {
   const QString name = QString::fromStdString(item.patient.empty() ? item.id : item.patient);
   if (item.study_date.size() != 8) return name;
   const QString date = QString::fromStdString(item.study_date);
-  return name + tr("   ") + date.left(4) + "-" + date.mid(4, 2) + "-" + date.right(2);
+  return name + "\n" + date.left(4) + "-" + date.mid(4, 2) + "-" + date.right(2);
 }
 
 QString WorklistModel::Finding(const CaseItem& item) {

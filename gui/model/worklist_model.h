@@ -21,7 +21,7 @@ class WorklistModel : public QObject {
   void Open(const std::string& id);  // an unknown id changes nothing
   void Step(int by);                 // next or previous case, held at the ends
 
-  // Two lines for the list: patient and date; what was found.
+  // Three lines for the list: patient and, if it is known, the date; what was found.
   static QString Title(const CaseItem& item);
   static QString Finding(const CaseItem& item);
 

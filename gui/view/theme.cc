@@ -35,6 +35,7 @@ QString StyleSheet(const Theme& theme) {
     QTableWidget, QListWidget { background: %2; border: 1px solid %3; border-radius: 4px; gridline-color: %3;
       selection-background-color: #1d3d5c; selection-color: %4; }
     QListWidget::item { padding: 6px; border-bottom: 1px solid %3; }
+    QListWidget::item:selected { background: #1d3d5c; color: %4; }
     QHeaderView, QHeaderView::section { background: %2; color: %5; border: none; }
     QHeaderView::section { border-bottom: 1px solid %3; padding: 4px; font-size: 11px; font-weight: 600; }
     QProgressBar { background: %3; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }

@@ -166,6 +166,7 @@ TEST_F(FolderSourceTest, TheWorklistShowsItsWordsWhole) {
   ASSERT_TRUE(Wait([&] { return desktop.case_model().complete(); }));
   auto* list = desktop.window().findChild<QListWidget*>("worklist");
   ASSERT_EQ(list->count(), 2);
+  EXPECT_EQ(list->currentRow(), 0);
   EXPECT_THAT(list->item(0)->text().toStdString(), HasSubstr("Dice 1.00"));
   EXPECT_THAT(list->item(1)->text().toStdString(), HasSubstr("no prediction, contour drawn"));
   EXPECT_LE(list->sizeHintForColumn(0), list->viewport()->width());

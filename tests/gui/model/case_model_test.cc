@@ -53,7 +53,7 @@ class CaseModelTest : public ::testing::Test {
 TEST_F(CaseModelTest, OpensOnTheLargestLesionAndSaysWhatWasFound) {
   EXPECT_EQ(model_.cursor(), (Vec3{20, 12, 8}));
   EXPECT_EQ(model_.lesion(), 1);
-  EXPECT_EQ(model_.Title(), "Doe, Jane   2026-03-02");
+  EXPECT_EQ(model_.Title(), "Doe, Jane\n2026-03-02");
   EXPECT_EQ(model_.FindingText(), "2 lesions, 16.0 ml.  Dice 0.81 to the contour.\nModel 5f0c1a2b3c4d, after round 10");
   EXPECT_EQ(model_.SliceText(SliceView::kAxial), "Axial 3 / 4");
   EXPECT_EQ(model_.SliceText(SliceView::kSagittal), "Sagittal 6 / 8");
@@ -203,6 +203,9 @@ TEST(WorklistModel, WordsOfALine) {
   item.id = "case-7";
   item.has_reference = true;
   EXPECT_EQ(WorklistModel::Title(item), "case-7");
+  item.patient = "Lee";
+  item.study_date = "20260102";
+  EXPECT_EQ(WorklistModel::Title(item), "Lee\n2026-01-02");
   EXPECT_EQ(WorklistModel::Finding(item), "no prediction, contour drawn");
   item.has_reference = false;
   EXPECT_EQ(WorklistModel::Finding(item), "no prediction yet");
