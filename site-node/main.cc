@@ -81,31 +81,31 @@ void AddJoin(CLI::App& app, Arguments& a) {
 }
 
 void AddLibrary(CLI::App& app, Arguments& a) {
-  CLI::App* import = Command(app, a, "import", "take in every patient below a folder of DICOM files");
-  import->add_option("folder", a.folder, "folder, any layout")->required();
-  import->add_flag("--json", a.json, "print JSON");
-  const CLI::Option* validation =
-      import->add_option("--validation", a.validation, "patients kept out of training, the last by number (default 2)");
-  import->callback([&a, validation] {
+  CLI::App* take_in = Command(app, a, "import", "take in every patient below a folder of DICOM files");
+  take_in->add_option("folder", a.folder, "folder, any layout")->required();
+  take_in->add_flag("--json", a.json, "print JSON");
+  const CLI::Option* validation = take_in->add_option("--validation", a.validation,
+                                                      "patients kept out of training, the last by number (default 2)");
+  take_in->callback([&a, validation] {
     a.command = [&a, validation](const SiteDirectory& place) {
       if (const auto patients = Optional(validation, a.validation)) {
         consilium::SiteSettings settings = consilium::ReadSettings(place);
-  settings.validation_patients = *patients;
-  consilium::WriteSettings(place, settings);
-}
-consilium::RunImport(place, a.folder, a.json);
-return 0;
-};  // namespace
-});
-CLI::App* cases = Command(app, a, "cases", "list the cases, or what could not be used");
-cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
-cases->add_flag("--json", a.json, "print JSON");
-cases->callback([&a] {
-  a.command = [&a](const SiteDirectory& place) {
-    consilium::RunCases(place, a.quarantined, a.json);
-    return 0;
-  };
-});
+        settings.validation_patients = *patients;
+        consilium::WriteSettings(place, settings);
+      }
+      consilium::RunImport(place, a.folder, a.json);
+      return 0;
+    };
+  });
+  CLI::App* cases = Command(app, a, "cases", "list the cases, or what could not be used");
+  cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
+  cases->add_flag("--json", a.json, "print JSON");
+  cases->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunCases(place, a.quarantined, a.json);
+      return 0;
+    };
+  });
 }
 
 void AddServe(CLI::App& app, Arguments& a) {
