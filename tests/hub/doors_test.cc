@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// Who gets through which door, and what the others are told. The oracle for TLS is openssl's own client.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+
+#include "core/base/certificate.h"
+#include "core/base/file_store.h"
+#include "hub/console/admin_client.h"
+#include "hub/roster/authority.h"
+#include "proto/codec.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/test_federation.h"
+
+namespace consilium {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What `openssl s_client` says of a handshake with the kit's certificate.
+std::string Handshake(const std::string& address, const std::string& version, const SiteKit& kit) {
+  const TemporaryFolder folder;
+  const std::string pem = (folder / "me.pem").string();
+  std::ofstream(pem) << kit.identity.certificate_pem << kit.identity.key_pem;
+  const std::string command = "openssl s_client -connect " + address + " " + version + " -alpn h2 -cert " + pem +
+                              " -key " + pem + " </dev/null 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (pipe != nullptr && fgets(buffer.data(), buffer.size(), pipe) != nullptr) text += buffer.data();
+  if (pipe != nullptr) pclose(pipe);
+  return text;
+}
+
+// The state of a call to the sites' door with these credentials.
+grpc::Status CallSites(const std::string& address, const std::string& authority, const std::optional<TlsIdentity>& me) {
+  const auto stub = v1::Site::NewStub(MakeChannel(address, kHubServerName, ClientCredentials(authority, me)));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 5s);
+  v1::UploadHeader header;
+  v1::UploadState state;
+  return stub->Offer(&context, header, &state);
+}
+
+TEST(Doors, SpeakTls13AndNothingOlder) {
+  TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
+  const SiteKit kit = federation.Join("North");
+  federation.Invite("Coast");  // opens the enrolment door
+  const HubAddresses at = federation.hub().addresses();
+  for (const std::string& door : {at.sites, at.enrolment, at.admin}) {
+    const std::string new_one = Handshake(door, "-tls1_3", kit), old_one = Handshake(door, "-tls1_2", kit);
+    EXPECT_NE(new_one.find("New, TLSv1.3"), std::string::npos) << new_one;
+    EXPECT_EQ(old_one.find("New, TLSv1.2"), std::string::npos) << old_one;
+    EXPECT_NE(old_one.find("New, (NONE), Cipher is (NONE)"), std::string::npos) << old_one;  // the line is dropped
+  }
+}
+
+TEST(Doors, TheSitesDoorAnswersOnlyItsSites) {
+  TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
+  const SiteKit kit = federation.Join("North");
+  const std::string door = federation.hub().addresses().sites;
+  // Without, with a foreign, with an expired certificate: no reply at all.
+  EXPECT_EQ(CallSites(door, kit.authority_pem, std::nullopt).error_code(), grpc::StatusCode::UNAVAILABLE);
+  const WallTime now = SystemClock().Wall();
+  const PrivateKey key = PrivateKey::Generate(), foreign_key = PrivateKey::Generate();
+  const Certificate foreign = MakeAuthority(foreign_key, "Other", 1, now - 1h);
+  const Certificate forged =
+      Issue(foreign, foreign_key, {key.public_key(), "north", CertificateKind::kSite, 90, now - 1h});
+  EXPECT_EQ(CallSites(door, kit.authority_pem, TlsIdentity{forged.ToPem() + foreign.ToPem(), key.ToPem()}).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  const auto text = [&](const char* name) {
+    const auto bytes = ReadFile(federation.dir() / name);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  const Certificate authority = Certificate::FromPem(text("authority.pem"));
+  const PrivateKey authority_key = PrivateKey::FromPem(text("authority.key"));
+  const auto issued = [&](CertificateKind kind, WallTime from) {
+    const Certificate made = Issue(authority, authority_key, {key.public_key(), "north", kind, 1, from});
+    return TlsIdentity{made.ToPem() + authority.ToPem(), key.ToPem()};
+  };
+  EXPECT_EQ(CallSites(door, kit.authority_pem, issued(CertificateKind::kSite, now - 48h)).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  // Ours, but not this door's or not this site's: refused in words.
+  const grpc::Status admin = CallSites(door, kit.authority_pem, issued(CertificateKind::kAdministrator, now - 1h));
+  EXPECT_EQ(admin.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_NE(admin.error_message().find("administrator"), std::string::npos) << admin.error_message();
+  const grpc::Status second = CallSites(door, kit.authority_pem, issued(CertificateKind::kSite, now - 1h));
+  EXPECT_EQ(second.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_NE(second.error_message().find("has a newer certificate"), std::string::npos) << second.error_message();
+  // The right one gets as far as its own mistake; then it is suspended, comes back, and is revoked.
+  EXPECT_EQ(CallSites(door, kit.authority_pem, kit.identity).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  federation.Suspend("north");
+  EXPECT_EQ(CallSites(door, kit.authority_pem, kit.identity).error_message(), "site north is suspended");
+  federation.Approve("north");
+  EXPECT_EQ(CallSites(door, kit.authority_pem, kit.identity).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  federation.Revoke("north");
+  const grpc::Status revoked = CallSites(door, kit.authority_pem, kit.identity);
+  EXPECT_EQ(revoked.error_message(), "site north is revoked");
+  EXPECT_EQ(revoked.error_details(), "Call the hub's administrator.");
+  ExpectError(ErrorCode::kFailedPrecondition, "Invite the site again", [&] { federation.Approve("north"); });
+  EXPECT_EQ(federation.Join("North").site, "north");
+}
+
+TEST(Doors, TheAdministratorsDoorTakesAdministratorsOnly) {
+  TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
+  const SiteKit kit = federation.Join("North");
+  const HubAddresses at = federation.hub().addresses();
+  const std::string file = (federation.dir() / "ann.pem").string();
+  AdminClient(at.admin_socket, {}).AddAdministrator("ann", file);
+  EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms(0600));
+  EXPECT_EQ(AdminClient(at.admin, file).State({}).sites_size(), 1);
+  ExpectError(ErrorCode::kInvalidArgument, "consilium-hub admin add", [&] { AdminClient(at.admin, {}); });
+  const std::string site_file = (federation.dir() / "site.pem").string();
+  std::ofstream(site_file) << kit.identity.key_pem << kit.identity.certificate_pem;
+  ExpectError(ErrorCode::kUnauthenticated, "administrator", [&] { AdminClient(at.admin, site_file).State({}); });
+  // The same name again: the older certificate is no longer good.
+  AdminClient(at.admin_socket, {}).AddAdministrator("ann", (federation.dir() / "ann2.pem").string());
+  ExpectError(ErrorCode::kPermissionDenied, "no administrator ann with this certificate",
+              [&] { AdminClient(at.admin, file).State({}); });
+  EXPECT_EQ(std::filesystem::status(at.admin_socket.substr(5)).permissions(), std::filesystem::perms(0600));
+}
+
+TEST(Doors, EnrolmentIsOpenOnlyWhileAnInvitationIs) {
+  TestFederation federation;
+  const std::string door = federation.hub().addresses().enrolment;
+  EXPECT_FALSE(federation.hub().enrolment_open());
+  ExpectError(ErrorCode::kUnavailable, "no TLS 1.3 answer", [&] { PresentedCertificates(door, 1); });
+  const v1::InviteReply invitation = federation.Invite("St. Mary");
+  EXPECT_EQ(invitation.site(), "st-mary");
+  EXPECT_TRUE(federation.hub().enrolment_open());
+  EXPECT_EQ(Certificate::FromPem(PresentedCertificates(door).back()).Fingerprint(), invitation.fingerprint());
+  const auto request = MakeCertificateRequest(PrivateKey::Generate(), "any");
+  ExpectError(ErrorCode::kInvalidArgument, "a character is wrong or missing",
+              [&] { EnrolWith(door, "CONS-0000", request, {}); });
+  ExpectError(ErrorCode::kInvalidArgument, "request",
+              [&] { EnrolWith(door, invitation.token(), std::vector<std::byte>(100), {}); });
+  const SiteKit kit = EnrolSite(door, invitation.token(), [&] { federation.Approve("st-mary"); });
+  EXPECT_EQ(kit.site, "st-mary");
+  for (int i = 0; i < 100 && federation.hub().enrolment_open(); ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_FALSE(federation.hub().enrolment_open());
+  // Open again for somebody else: the used token stays used.
+  federation.Invite("Coast");
+  ExpectError(ErrorCode::kUnauthenticated, "was used before",
+              [&] { EnrolWith(door, invitation.token(), request, {}); });
+  ExpectError(ErrorCode::kAlreadyExists, "is in the federation", [&] { federation.Invite("St. Mary"); });
+}
+
+TEST(Doors, ASecondSessionWithOneCertificateIsRefusedAndAudited) {
+  TestFederation federation;
+  const SiteKit kit = federation.Join("North");
+  SiteEmulator first(kit, federation.At(10, 1));
+  ASSERT_TRUE(first.WaitFor([](const auto& s) { return s.sessions == 1; }));
+  SiteEmulator second(kit, federation.At(10, 1));
+  ASSERT_TRUE(second.WaitFor([](const auto& s) { return !s.refusals.empty(); }));
+  second.Kill();
+  EXPECT_NE(second.refusals[0].find("has a session already"), std::string::npos) << second.refusals[0];
+  const v1::AuditReply audit = federation.Audit();
+  EXPECT_TRUE(std::any_of(audit.events().begin(), audit.events().end(),
+                          [](const v1::AuditEvent& event) { return event.action() == "refuse session"; }));
+}
+
+TEST(Doors, EnrolmentIsRateLimited) {
+  TestFederation federation([](HubOptions& options) { options.enrol_attempts_per_minute = 2; });
+  federation.Invite("North");
+  const std::string door = federation.hub().addresses().enrolment;
+  const auto request = MakeCertificateRequest(PrivateKey::Generate(), "any");
+  for (int i = 0; i < 2; ++i) EXPECT_THROW(EnrolWith(door, "wrong", request, {}), Error);
+  ExpectError(ErrorCode::kResourceExhausted, "Wait a minute", [&] { EnrolWith(door, "wrong", request, {}); });
+}
+
+TEST(Doors, AFolderServesOneHubAtATime) {
+  TestFederation federation;
+  ExpectError(ErrorCode::kUnavailable, "another hub is running", [&] { Hub second(federation.options()); });
+  ExpectError(ErrorCode::kAlreadyExists, "holds a hub already", [&] { Hub::Init(federation.dir(), "Other", nullptr); });
+}
+
+}  // namespace
+}  // namespace consilium
