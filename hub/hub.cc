@@ -139,6 +139,11 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
   });
 }
 
+// The doors close while the loop still answers their calls, so the loop must not move a door any more.
+Hub::~Hub() {
+  loop_.Call([this] { closing_ = true; });
+}
+
 HubAddresses Hub::addresses() const {
   return {site_door_.address(), enrolment_door_.address(), socket_door_.address(),
           admin_door_ ? admin_door_->address() : std::string()};

@@ -56,7 +56,7 @@ class Hub : private SiteDesk, private EnrolDesk, private AdminDesk {
 
   // Opens the folder, resumes its run, opens the doors.
   explicit Hub(const HubOptions& options, const Clock& clock = SystemClock());
-  ~Hub() override = default;  // nothing is lost: a new Hub on the folder goes on
+  ~Hub();  // nothing is lost: a new Hub on the folder goes on
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -144,6 +144,7 @@ class Hub : private SiteDesk, private EnrolDesk, private AdminDesk {
   std::map<SiteId, std::shared_ptr<EnrolLine>> waiting_;
   std::set<std::shared_ptr<StateLine>> watchers_;
   bool news_waiting_ = false;
+  bool closing_ = false;  // the doors go: the loop leaves them alone
   std::int64_t uploads_ = 0;
 
   SiteService site_service_;

@@ -174,6 +174,7 @@ void Hub::Hung(const EnrolLine* line) {
 
 // Open only while an invitation is outstanding: otherwise nothing listens at all.
 void Hub::MoveEnrolmentDoor() {
+  if (closing_) return;
   const bool wanted = roster_.EnrolmentOpen();
   if (wanted == enrolment_door_.open()) return;
   if (!wanted) return enrolment_door_.Close();
