@@ -7,7 +7,8 @@ source tools/dev/lib.sh
 source tools/dev/data.sh
 case "${1:-}" in
   -h|--help)
-    echo "usage: ./dev soak [tsan|tidy|asan-torch|fuzz|slow]...   (all of them without a name)"
+    echo "usage: ./dev soak [asan|tsan|tidy|asan-torch|fuzz|slow]...   (all of them without a name)"
+    echo "  asan        address and undefined-behaviour sanitizers over all but Torch code"
     echo "  tsan        thread sanitizer over all but Torch code"
     echo "  tidy        clang-tidy over every source"
     echo "  asan-torch  address and undefined-behaviour sanitizers with Torch code"
@@ -20,11 +21,14 @@ for variable in CONSILIUM_STS CONSILIUM_STS_TRIMMED; do
 done
 export QT_QPA_PLATFORM=offscreen
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(tidy tsan asan-torch fuzz slow)
+[ ${#parts[@]} -gt 0 ] || parts=(tidy asan tsan asan-torch fuzz slow)
 for part in "${parts[@]}"; do
   echo "== $part"
   case "$part" in
     tidy) bash tools/dev/build.sh tidy --quiet ;;
+    asan) bash tools/dev/build.sh asan --quiet
+      LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp \
+        ctest --test-dir build/asan -L '^(unit|gui)$' --output-on-failure ;;
     tsan) bash tools/dev/build.sh tsan --quiet
       TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/support/tsan.supp \
         ctest --test-dir build/tsan -L '^(unit|gui)$' --output-on-failure ;;
