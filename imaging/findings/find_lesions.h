@@ -9,6 +9,9 @@
 
 namespace consilium {
 
+// Components of a prediction smaller than this are specks of noise, not lesions.
+inline constexpr double kSmallestLesionMl = 0.1;
+
 // The tumours in a mask: connected components (26-neighbourhood, ITK), largest first, numbered from 1. Volume, SUVmax
 // and SUVmean come from the PET, the probability is the mean over the lesion (1 without a map, as for a contour drawn
 // by a person). Components under `min_volume_ml` and those after the 255th are left out of list and labels. Throws

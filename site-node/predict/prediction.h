@@ -29,9 +29,6 @@ struct Prediction {
   double dice = -1;    // against the contour, on the PET grid; -1 without one
 };
 
-// Components smaller than this are specks of noise, not lesions.
-inline constexpr double kSmallestLesionMl = 0.1;
-
 // The case, prepared and as images. `reference` may be null.
 struct PredictionInput {
   const Sample& sample;

@@ -20,6 +20,7 @@ void AddDemo(CLI::App& app) {
   demo->add_option("--json", options->json, "write the results as JSON");
   demo->add_flag("--headless", options->headless, "do not open the desktop program");
   demo->add_option("--setup-seconds", options->setup_seconds, "time already spent on set-up, for the table")->group("");
+  demo->add_option("--steps-before", options->steps_before, "numbered steps already printed")->group("");
   demo->callback([options] { RunDemo(*options); });
 }
 

@@ -54,13 +54,14 @@ struct StudyOptions {
 struct Row {
   std::string model;
   std::int64_t steps = 0;
-  std::vector<double> by_site;  // means, in the order of the cohorts
-  double pooled = 0;            // mean over all patients
+  std::vector<double> by_site;   // means, in the order of the cohorts
+  double pooled = 0;             // mean over all patients
+  std::vector<double> patients;  // each patient's, site after site
 };
 
 Row Measure(std::string model, std::int64_t steps, std::span<const Cohort> cohorts,
             const std::function<std::vector<double>(const Cohort&)>& dice_of) {
-  Row row{std::move(model), steps, {}, 0};
+  Row row{std::move(model), steps, {}, 0, {}};
   std::vector<double> all;
   for (const Cohort& cohort : cohorts) {
     const std::vector<double> dice = dice_of(cohort);
@@ -68,6 +69,7 @@ Row Measure(std::string model, std::int64_t steps, std::span<const Cohort> cohor
     all.insert(all.end(), dice.begin(), dice.end());
   }
   row.pooled = Summary(all).Mean();
+  row.patients = std::move(all);
   return row;
 }
 
@@ -183,8 +185,11 @@ class Study {
     for (const Row& row : rows_) {
       nlohmann::ordered_json by_site;
       for (std::size_t i = 0; i < cohorts_.size(); ++i) by_site[cohorts_[i].site] = row.by_site[i];
-      out["models"].push_back(
-          {{"model", row.model}, {"steps", row.steps}, {"pooled", row.pooled}, {"by_site", by_site}});
+      out["models"].push_back({{"model", row.model},
+                               {"steps", row.steps},
+                               {"pooled", row.pooled},
+                               {"by_site", by_site},
+                               {"patients", row.patients}});
     }
     std::cout << out.dump(2) << "\n";
   }

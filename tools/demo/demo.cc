@@ -21,6 +21,9 @@
 #include "core/model/model_card.h"
 #include "imaging/dicom/seg_reader.h"
 #include "imaging/findings/compare.h"
+#include "imaging/findings/find_lesions.h"
+#include "imaging/prepare/preparer.h"
+#include "learning/predictor.h"
 #include "proto/codec.h"
 #include "tools/demo/federation.h"
 #include "tools/demo/hospitals.h"
@@ -66,16 +69,18 @@ class Demo {
   void OpenDesktop();
   void Predict();
   void MeasureSite(const Cohort& cohort, const fs::path& folder);
+  LabelMap Lesions(Predictor& predictor, const StudyPatient& patient) const;
   void CheckSeg(const fs::path& file);
   void Alone();
   void Pictures();
   void Close();
 
-  void Say(const std::string& title, const std::string& text) {
-    std::cout << fmt::format("{:<14} {}\n", title, text) << std::flush;
+  // Its steps are numbered: 1 the federation, 2 the predictions.
+  std::string Label(int step, const std::string& title) const {
+    return fmt::format("[{}/{}] {:<13} ", options_.steps_before + step, options_.steps_before + 2, title);
   }
-  ProgressLine Progress(const std::string& title) {
-    return ProgressLine(std::cout, style_, fmt::format("{:<14} ", title));
+  ProgressLine Progress(int step, const std::string& title) {
+    return ProgressLine(std::cout, style_, Label(step, title));
   }
 
   const DemoOptions options_;
@@ -104,7 +109,7 @@ void Demo::PrepareFolder() {
 void Demo::Patients() {
   const auto start = steady_clock::now();
   {
-    ProgressLine line = Progress("Patients");
+    ProgressLine line = Progress(1, "Patients");
     hospitals_ = MakeHospitals(options_, dir_, [&](double fraction) { line.Update(fraction); });
     for (const DemoHospital& hospital : hospitals_) {
       result_.image_bytes += BytesBelow(hospital.patients) + BytesBelow(hospital.held_out);
@@ -126,9 +131,10 @@ void Demo::Patients() {
 
 void Demo::Federate() {
   federation_.emplace(dir_, ProgramFolder());
-  Say("Federation",
-      fmt::format("hub {}   {} hospitals enrolled over TLS 1.3", federation_->address(), hospitals_.size()));
   for (const DemoHospital& hospital : hospitals_) federation_->Enrol(hospital.site);
+  std::cout << Label(1, "Federation")
+            << fmt::format("hub {}   {} hospitals enrolled over TLS 1.3\n", federation_->address(), hospitals_.size())
+            << std::flush;
   ImportAndServe();
   OpenDesktop();
 
@@ -169,7 +175,7 @@ void Demo::OpenDesktop() {
 void Demo::Predict() {
   const auto start = steady_clock::now();
   {
-    ProgressLine line = Progress("Prediction");
+    ProgressLine line = Progress(2, "Prediction");
     for (std::size_t i = 0; i < hospitals_.size(); ++i) {
       const DemoHospital& hospital = hospitals_[i];
       const fs::path out = dir_ / "seg" / hospital.site;
@@ -179,9 +185,10 @@ void Demo::Predict() {
       line.Update(static_cast<double>(i + 1) / static_cast<double>(hospitals_.size()));
     }
     result_.seconds["predict"] = SecondsSince(start);
-    line.Finish(fmt::format("{} patients -> DICOM SEG{}   {:.0f} s", result_.seg.size(),
-                            result_.dciodvfy ? " (dciodvfy: no error)" : " (dciodvfy is not installed)",
-                            result_.seconds["predict"]));
+    line.Finish(fmt::format(
+        "{} patients -> DICOM SEG{}   {:.0f} s", result_.seg.size(),
+        result_.dciodvfy ? " (dciodvfy: no error; reads back equal)" : " (reads back equal; dciodvfy is not installed)",
+        result_.seconds["predict"]));
   }
   Require(result_.federated.cases == static_cast<std::int64_t>(result_.seg.size()),
           "a held-out patient has no prediction", "Logs: " + (dir_ / "logs").string());
@@ -194,6 +201,8 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
     if (entry.path().extension() == ".dcm") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
+  const GlobalModel model = ReadModelFile(dir_ / "model.safetensors");
+  Predictor predictor(plan_.network, plan_.prep, model.parameters, {Device{}, 1, plan_.train.precision});
   DiceSummary& site = result_.by_site[cohort.site];
   for (const fs::path& file : files) {
     const auto patient = std::find_if(cohort.held_out.begin(), cohort.held_out.end(), [&](const StudyPatient& p) {
@@ -202,6 +211,9 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
     if (patient == cohort.held_out.end()) continue;
     CheckSeg(file);
     const LabelMap segmented = ReadSeg(file, patient->pet.geometry);
+    Require(segmented.voxels == Lesions(predictor, *patient).voxels,
+            file.string() + " does not read back as the model predicts here",
+            "The model: " + (dir_ / "model.safetensors").string());
     const double dice = Dice(segmented, patient->reference);
     site = {site.sum + dice, site.cases + 1};
     result_.federated = {result_.federated.sum + dice, result_.federated.cases + 1};
@@ -211,6 +223,16 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
   Require(site.cases == static_cast<std::int64_t>(cohort.held_out.size()),
           fmt::format("{} predicted {} of {} held-out patients", cohort.site, site.cases, cohort.held_out.size()),
           "Logs: " + (dir_ / "logs").string());
+}
+
+// What the site should have written: the model run here, in this program.
+LabelMap Demo::Lesions(Predictor& predictor, const StudyPatient& patient) const {
+  PredictOptions options;
+  options.patch = plan_.train.patch;
+  const ProbabilityMap on_pet = Resample(predictor.Predict(patient.sample, options), patient.pet.geometry);
+  LabelMap mask{patient.pet.geometry, {}};
+  for (const float p : on_pet.tumour) mask.voxels.push_back(p >= 0.5F ? 1 : 0);
+  return FindLesions(mask, patient.pet, &on_pet, kSmallestLesionMl).labels;
 }
 
 void Demo::CheckSeg(const fs::path& file) {
@@ -231,7 +253,7 @@ void Demo::Alone() {
   std::vector<StudyPatient> training;
   std::vector<const StudyPatient*> everybody;
   {
-    ProgressLine line = Progress("Alone");
+    ProgressLine line = Progress(2, "Alone");
     line.Update(0, "each hospital trains on its own patients only");
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     const Parameters first = InitialParameters(plan_.network, static_cast<std::uint64_t>(plan_.seed));
@@ -293,8 +315,8 @@ void Demo::Pictures() {
 void Demo::Close() {
   WriteReport(result_, dir_ / "report.html");
   std::cout << "\n" << ToText(result_);
-  Say("Look at",
-      (dir_ / "report.html").string() + "   " + (dir_ / "pictures").string() + "   " + (dir_ / "seg").string());
+  std::cout << fmt::format("{:<19} {}   {}   {}\n", "Look at", (dir_ / "report.html").string(),
+                           (dir_ / "pictures").string(), (dir_ / "seg").string());
   if (!options_.json.empty()) WriteFileDurably(options_.json, ToJson(result_));
 }
 

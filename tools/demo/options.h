@@ -21,6 +21,7 @@ struct DemoOptions {
   std::filesystem::path json;           // empty: none
   bool headless = false;                // do not open the desktop program
   double setup_seconds = 0;             // spent before this program: packages and build
+  int steps_before = 0;                 // lines "[1/5] ..." printed before it
 
   void Validate() const;  // throws Error(kInvalidArgument)
 };

@@ -22,7 +22,7 @@ for word in "$@"; do
   esac
 done
 
-bash tools/dev/setup.sh
+CONSILIUM_STEPS= bash tools/dev/setup.sh
 # One cache for every clone: paths are taken relative, the precompiled header's macros do not count.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 mkdir -p out
@@ -36,7 +36,7 @@ fi
 build=(cmake --build "build/$preset")
 [ ${#targets[@]} -gt 0 ] && build+=(--target "${targets[@]}")
 if [ "$quiet" = 1 ]; then
-  "${build[@]}" > "out/build-$preset.log" 2>&1 || {
+  "${build[@]}" 2>&1 | tee "out/build-$preset.log" | python3 tools/dev/progress.py "$preset" || {
     grep -n -m5 -A8 -E 'error:|FAILED' "out/build-$preset.log" >&2
     die "the build failed (whole output: out/build-$preset.log)"
   }

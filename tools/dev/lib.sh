@@ -16,5 +16,8 @@ sources() { git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.cu
 
 elapsed_since() { echo $(($(date +%s) - $1)); }
 
-# step NUMBER TITLE TEXT...: a line of progress.
-step() { printf '%s %-12s %s\n' "$1" "$2" "${*:3}"; }
+# step NUMBER TITLE TEXT...: a line of progress; numbered, as [1/5], where CONSILIUM_STEPS says how many there are.
+step() {
+  [ -n "${CONSILIUM_STEPS:-}" ] && printf '[%s/%s] ' "$1" "$CONSILIUM_STEPS"
+  printf '%-13s %s\n' "$2" "${*:3}"
+}

@@ -42,9 +42,7 @@ install_packages() {
   need_room /var/tmp 500
   [ "$(free_mb /)" -ge 3500 ] || die "no room: / has $(free_mb /) MB free, the packages need 3,500 MB" "Free some."
   mkdir -p out
-  printf 'Packages      %d missing, installing' "${#missing[@]}"
-  [ ${#sudo[@]} -gt 0 ] && printf ' (needs sudo)'
-  printf '\n'
+  step 1 Packages "${#missing[@]} missing, installing${sudo:+ (needs sudo)}"
   local start; start=$(date +%s)
   if ! { "${sudo[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
          apt-get install -y -qq --no-install-recommends "${missing[@]}"; } > out/packages.log 2>&1; then
@@ -52,7 +50,7 @@ install_packages() {
     die "apt-get could not install the packages (whole output: out/packages.log)" \
       "Look at the lines above: no network, no rights and a broken mirror are the usual causes. Then ./dev setup again."
   fi
-  printf 'Packages      installed in %d s\n' "$(elapsed_since "$start")"
+  step 1 Packages "installed   $(elapsed_since "$start") s"
 }
 
 # The wheels named by a requirements file, unpacked side by side into DIR. The folder is made whole or not at all.
@@ -94,15 +92,22 @@ if [ "$check_only" = --check ]; then
   exit
 fi
 
-if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+if [ ${#missing[@]} -gt 0 ]; then
+  install_packages "${missing[@]}"
+elif [ -n "${CONSILIUM_STEPS:-}" ]; then
+  step 1 Packages "all there"
+fi
 if [ ${#missing_sets[@]} -gt 0 ]; then
   mkdir -p out
   need_room "$(cache_dir)" 2500
+  step 2 LibTorch "2.11.0, fetching (544 MB; more with a GPU)"
   start=$(date +%s)
   for set in "${missing_sets[@]}"; do fetch_wheels "$set" "$torch_dir"; done
   kind="CPU (no GPU driver found)"
   libtorch_sets | grep -q gpu && kind="CPU and CUDA 13"
-  printf 'LibTorch      2.11.0, %s, in %s   %d s\n' "$kind" "$(cache_dir)" "$(elapsed_since "$start")"
+  step 2 LibTorch "2.11.0, $kind, in $(cache_dir)   $(elapsed_since "$start") s"
+elif [ -n "${CONSILIUM_STEPS:-}" ]; then
+  step 2 LibTorch "2.11.0, in $(cache_dir)"
 fi
 mkdir -p .deps
 ln -sfn "$torch_dir" .deps/torch-2.11.0
