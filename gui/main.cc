@@ -117,7 +117,8 @@ int Run(int argc, char** argv, const Options& options) {
 
 int main(int argc, char** argv) {
   consilium::RequireTls13();
-  CLI::App app;
+  CLI::App app("", "consilium-desktop");
+  app.set_version_flag("--version", consilium::ProgramVersion());
   consilium::Options options;
   consilium::Declare(app, options);
   CLI11_PARSE(app, argc, argv);

@@ -264,6 +264,7 @@ int main(int argc, char** argv) {
   consilium::Command command;
   CLI::App app{"The hub of a Consilium federation: it invites hospitals, runs rounds and averages what they learnt.",
                "consilium-hub"};
+  app.set_version_flag("--version", consilium::ProgramVersion());
   app.require_subcommand(1);
   consilium::AddServing(app, command);
   consilium::AddSites(app, command);

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_store.h"
+#include "core/base/program.h"
 #include "core/base/terminal.h"
 #include "core/model/network_spec.h"
 #include "imaging/dicom/seg_writer.h"
@@ -181,7 +182,7 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
     const PredictionView prediction = predict(record.id);
     const Series source = library.PetSeries(record.id);
     SegDescription description;
-    description.algorithm_version = CONSILIUM_VERSION;
+    description.algorithm_version = ProgramVersion();
     description.model_digest = prediction.model;
     const auto write = [&](const std::filesystem::path& file) {
       WriteSeg(file, source, prediction.labels, description);

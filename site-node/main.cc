@@ -244,7 +244,8 @@ void AddEgress(CLI::App& app, Arguments& a) {
 int main(int argc, char** argv) {
   ::umask(0077);  // what a site knows is nobody else's business
   consilium::RequireTls13();
-  CLI::App app{"The service of one hospital in a federation. No image, name or UID leaves it."};
+  CLI::App app{"The service of one hospital in a federation. No image, name or UID leaves it.", "consilium-site"};
+  app.set_version_flag("--version", consilium::ProgramVersion());
   app.require_subcommand(1);
   Arguments arguments;
   AddJoin(app, arguments);

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/program.h"
 #include "learning/evaluate.h"
 
 namespace consilium {
@@ -38,7 +39,7 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
   view_.cases = library_.Counts().all();
   view_.activity = "dialling the hub";
   RefillWaiting();
-  const HubLinkOptions link{settings.hub, CONSILIUM_VERSION, settings.backoff_first_s, settings.backoff_most_s,
+  const HubLinkOptions link{settings.hub, ProgramVersion(), settings.backoff_first_s, settings.backoff_most_s,
                             std::random_device()()};
   link_ = std::make_unique<HubLink>(link, credentials, static_cast<HubListener&>(*this), [this] {
     const CaseCounts counts = library_.Counts();

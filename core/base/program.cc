@@ -9,6 +9,8 @@
 
 namespace consilium {
 
+const char* ProgramVersion() { return CONSILIUM_VERSION; }
+
 int RunProgram(int argc, char** argv, const std::function<int()>& body) {
   const char* program = argc > 0 ? argv[0] : "consilium";
   try {

@@ -10,7 +10,8 @@ namespace consilium {
 
 void AddDemo(CLI::App& app) {
   const auto options = std::make_shared<DemoOptions>();
-  CLI::App* demo = app.add_subcommand("demo", "a federation on this machine: a hub and hospitals as separate programs");
+  CLI::App* demo =
+      app.add_subcommand("demo", "Run a federation on this machine: a hub and hospitals as separate programs");
   demo->add_option("--sites", options->sites, "hospitals with phantom patients, 2 to 9")->capture_default_str();
   demo->add_option("--rounds", options->rounds, "rounds (default: the plan's)");
   demo->add_option("--seed", options->seed, "of the phantoms and of the run")->capture_default_str();

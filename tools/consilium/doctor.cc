@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/program.h"
 #include "core/base/terminal.h"
 #include "cuda/device.h"
 #include "tools/consilium/commands.h"
@@ -139,7 +140,7 @@ std::string OrUnknown(const std::string& text) { return text.empty() ? "unknown"
 
 void PrintMachine(const Doctor& doctor) {
   const MachineReport& m = doctor.machine;
-  fmt::print("Consilium {} on {}\n\nMachine\n", CONSILIUM_VERSION, OrUnknown(m.system));
+  fmt::print("Consilium {} on {}\n\nMachine\n", ProgramVersion(), OrUnknown(m.system));
   fmt::print("  processor  {}, {} threads, {:g} usable\n", OrUnknown(m.processor), m.threads, m.usable_threads);
   fmt::print("  memory     {}, {} available\n", Bytes(m.memory_bytes), Bytes(m.available_bytes));
   fmt::print("  disk       {} free of {} in {}\n", Bytes(m.disk_free_bytes), Bytes(m.disk_bytes), m.folder.string());
@@ -202,7 +203,7 @@ nlohmann::ordered_json ToJson(const Doctor& doctor) {
     }
     programs[program.name] = libraries;
   }
-  return {{"version", CONSILIUM_VERSION},
+  return {{"version", ProgramVersion()},
           {"machine",
            {{"system", m.system},
             {"processor", m.processor},

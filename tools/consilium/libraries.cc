@@ -95,22 +95,28 @@ std::string Quoted(const fs::path& file) {
   return quoted + "'";
 }
 
+// The number behind the last dash of "libITKCommon-5.2", or nothing.
+std::string AfterDash(const std::string& stem) {
+  const auto dash = stem.rfind('-');
+  if (dash == std::string::npos || dash + 1 == stem.size()) return {};
+  const std::string tail = stem.substr(dash + 1);
+  return std::isdigit(static_cast<unsigned char>(tail.front())) != 0 ? tail : std::string();
+}
+
 }  // namespace
 
 std::string VersionFromName(const fs::path& file) {
   const std::string name = file.filename().string();
   const auto at = name.find(".so.");
   if (at != std::string::npos) {
+    // libITKCommon-5.2.so.1: the number after the dash is the version, the one behind .so the interface.
+    if (const std::string before = AfterDash(name.substr(0, at)); before.find('.') != std::string::npos) return before;
     const std::string version = name.substr(at + 4);
     // "17.3.6.7" is interface 17 of version 3.6.7 (DCMTK).
     return std::ranges::count(version, '.') < 3 ? version : version.substr(version.find('.') + 1);
   }
-  // libc-2.36.so and the like
-  const auto dash = name.rfind('-');
   const auto end = name.rfind(".so");
-  if (dash == std::string::npos || end == std::string::npos || end < dash + 2) return {};
-  const std::string tail = name.substr(dash + 1, end - dash - 1);
-  return std::isdigit(static_cast<unsigned char>(tail.front())) != 0 ? tail : std::string();
+  return end == std::string::npos ? std::string() : AfterDash(name.substr(0, end));  // libc-2.36.so
 }
 
 std::vector<SharedLibrary> LoadedLibraries() {

@@ -8,7 +8,9 @@
 
 int main(int argc, char** argv) {
   return consilium::RunProgram(argc, argv, [&] {
-    CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital."};
+    CLI::App app{"Consilium: hospitals train tumour segmentation together, and no image leaves a hospital.",
+                 "consilium"};
+    app.set_version_flag("--version", consilium::ProgramVersion());
     app.require_subcommand(1);
     consilium::AddConvert(app);
     consilium::AddDoctor(app);

@@ -37,6 +37,7 @@ TEST(Libraries, TheLoadersListIsRead) {
 TEST(Libraries, VersionsComeFromFileNames) {
   EXPECT_EQ(VersionFromName("/usr/lib/libdcmdata.so.17.3.6.7"), "3.6.7");
   EXPECT_EQ(VersionFromName("/lib/libc-2.36.so"), "2.36");
+  EXPECT_EQ(VersionFromName("/usr/lib/libITKCommon-5.2.so.1"), "5.2");
   EXPECT_EQ(VersionFromName("/lib/libITKCommon-x.so"), "");
   EXPECT_EQ(VersionFromName("/lib/plain.so"), "");
   EXPECT_EQ(VersionFromName("-.so"), "");
