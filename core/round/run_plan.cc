@@ -55,8 +55,9 @@ void RunPlan::Validate() const {
           "Raise `eligibility.min_sites` or lower `round.quorum`.");
   Require(round.deadline_s > 0 && round.deadline_s <= 30 * 86400.0,
           "`round.deadline_s` must be above 0 and at most 30 days (2592000)");
-  Require(aggregation.rule == "fedavg",
-          "`aggregation.rule` is \"" + aggregation.rule.substr(0, 40) + "\"; this program knows \"fedavg\"");
+  // Which rules there are the hub knows (MakeAggregator), and says when a run is started.
+  Require(!aggregation.rule.empty() && aggregation.rule.size() <= 40, "`aggregation.rule` must name a rule",
+          "Give it: rule = \"fedavg\"");
   Require(aggregation.max_update_norm > 0 && aggregation.max_update_norm <= 1e9,
           "`aggregation.max_update_norm` must be above 0 and at most 1e9");
   network.Validate();

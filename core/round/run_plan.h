@@ -43,7 +43,7 @@ struct AggregationPlan {
   double max_update_norm = 1000;  // an update with a larger norm is refused
   template <class V>
   void Visit(V& v) {
-    v.Field("rule", rule, "fedavg");
+    v.Field("rule", rule, "how updates become the next model: fedavg, the mean weighted by training patients");
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm is refused");
   }
   friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
