@@ -7,6 +7,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace consilium {
@@ -52,6 +53,8 @@ using CaseId = Id<struct CaseTag>;             // a site's own pseudonym of one 
 using RoundNumber = Ordinal<struct RoundTag>;  // 1 is a run's first round
 using ModelVersion = Ordinal<struct VersionTag>;  // 0 is a run's first global model
 
+// What may name a site or an administrator: 1 to 40 lower case letters, digits and '-', which does not begin or end it.
+bool IsPlainName(std::string_view text);
 // Throws Error(kInvalidArgument) unless `text` may name a site.
 SiteId ParseSiteId(const std::string& text);
 

@@ -8,7 +8,7 @@ source tools/dev/data.sh
 case "${1:-}" in
   -h|--help)
     echo "usage: ./dev soak [asan|tsan|tidy|asan-torch|fuzz|slow]...   (all of them without a name)"
-    echo "  asan        address and undefined-behaviour sanitizers over all but Torch code"
+    echo "  asan        address and undefined-behaviour sanitizers over all but Torch code, e2e tests too"
     echo "  tsan        thread sanitizer over all but Torch code"
     echo "  tidy        clang-tidy over every source"
     echo "  asan-torch  address and undefined-behaviour sanitizers with Torch code"
@@ -28,7 +28,7 @@ for part in "${parts[@]}"; do
     tidy) bash tools/dev/build.sh tidy --quiet ;;
     asan) bash tools/dev/build.sh asan --quiet
       LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp \
-        ctest --test-dir build/asan -L '^(unit|gui)$' --output-on-failure ;;
+        ctest --test-dir build/asan -L '^(unit|gui|e2e|real)$' --output-on-failure ;;
     tsan) bash tools/dev/build.sh tsan --quiet
       TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/support/tsan.supp \
         ctest --test-dir build/tsan -L '^(unit|gui)$' --output-on-failure ;;

@@ -10,7 +10,7 @@ case "${1:-}" in
   -h|--help)
     echo "usage: ./dev test [REGEX]"
     echo "  Without REGEX: lints, unit, gui, e2e, real (where CONSILIUM_STS and CONSILIUM_STS_TRIMMED name the public patients,"
-    echo "  see docs/real-data.md), and core, cuda, imaging, proto and parts of the hub again under AddressSanitizer and UBSan."
+    echo "  see docs/real-data.md), and unit and gui again under AddressSanitizer and UBSan (all but Torch code)."
     echo "  With REGEX: only the tests whose name matches, in the release build."
     exit 0 ;;
 esac
@@ -57,10 +57,10 @@ else
   run_labelled "e2e" 8 build/release -L '^e2e$'
   run_labelled "real" 6 build/release -L '^real$'
   run_labelled "gpu" 3 build/release -L '^gpu$'
-  start=$(date +%s); bash tools/dev/build.sh asan --quiet sanitized_part; record "build asan" "$(elapsed_since "$start")" 7
+  start=$(date +%s); bash tools/dev/build.sh asan --quiet; record "build asan" "$(elapsed_since "$start")" 7
   ASAN_OPTIONS=detect_leaks=1:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 \
     LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0 \
-    run_labelled "asan+ubsan" 4 build/asan -L '^unit$' -R '^(core|imaging|proto)|^cuda/(device|host_context|ops)$|^hub/parts$' -j2
+    run_labelled "asan+ubsan" 4 build/asan -L '^(unit|gui)$' -j2
 fi
 
 echo

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "imaging/findings/compare.h"
+#include "imaging/findings/find_lesions.h"
 #include "tests/site-node/small_samples.h"
 #include "tests/support/fake_clock.h"
 
