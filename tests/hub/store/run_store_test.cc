@@ -122,7 +122,8 @@ class SpoolTest : public testing::Test {
 TEST_F(SpoolTest, AFileWithAnotherDigestThanAnnouncedIsNeverComplete) {
   const SubmissionId id = Id("a-1", "north");
   spool_.Open(id, DigestOf("right bytes"), 11);
-  ExpectError(ErrorCode::kDataLoss, "do not have the digest that was announced", [&] { spool_.Append(id, ChunkOf(0, "wrong bytes")); });
+  ExpectError(ErrorCode::kDataLoss, "do not have the digest that was announced",
+              [&] { spool_.Append(id, ChunkOf(0, "wrong bytes")); });
   EXPECT_TRUE(spool_.Complete(id.run).empty());
   EXPECT_TRUE(spool_.Append(id, ChunkOf(0, "right bytes")));  // sent again from the start
   EXPECT_EQ(spool_.Complete(id.run).size(), 1U);
