@@ -25,6 +25,15 @@ std::string NumberText(double value) {
   return text;
 }
 
+// Words are made only for a bad number: making them for each would cost more than all the rest.
+void RequireSummable(std::span<const float> values, const std::string& array) {
+  const auto bad = std::ranges::find_if(values, [](float value) { return !(std::abs(value) <= kFixedPointLimit); });
+  if (bad == values.end()) return;
+  Require(std::isfinite(*bad), "array `" + array + "` holds a number that is not finite");
+  throw Error(ErrorCode::kOutOfRange, "array `" + array + "` holds " + NumberText(static_cast<double>(*bad)) +
+                                          "; changes are at most " + NumberText(static_cast<double>(kFixedPointLimit)));
+}
+
 }  // namespace
 
 Screener::Screener(const RunPlan& plan)
@@ -83,12 +92,8 @@ void Screener::CheckNumbers(const SpooledUpdate& update) const {
     while (left > 0) {
       const std::span<float> values(piece.data(), static_cast<std::size_t>(std::min(left, kPiece)));
       update.Read(first, values);
-      for (const float value : values) {
-        Require(std::isfinite(value), "array `" + array.name + "` holds a number that is not finite");
-        Require(std::abs(value) <= kFixedPointLimit, "array `" + array.name + "` holds " + NumberText(value) +
-                                                         "; changes are at most " + NumberText(kFixedPointLimit));
-        squares += static_cast<double>(value) * static_cast<double>(value);
-      }
+      RequireSummable(values, array.name);
+      for (const float value : values) squares += static_cast<double>(value) * static_cast<double>(value);
       first += static_cast<std::int64_t>(values.size());
       left -= static_cast<std::int64_t>(values.size());
     }
