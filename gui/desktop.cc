@@ -7,6 +7,8 @@
 #include <QTimer>
 #include <cstdio>
 
+#include "gui/render/slice_plane.h"
+
 namespace consilium {
 namespace {
 
@@ -100,8 +102,12 @@ void Desktop::Take(const PictureOrder& order) {
   if (order.lesion && *order.lesion > std::ssize(case_.lesions()))
     return EndWithoutPicture(
         tr("there is no lesion %1: the case has %2").arg(*order.lesion).arg(std::ssize(case_.lesions())));
+  const Volume* shown = case_.display();
+  const std::int64_t slices = shown == nullptr ? 0 : SliceCount(shown->geometry, SliceView::kAxial);
+  if (order.slice && *order.slice > slices)
+    return EndWithoutPicture(tr("there is no slice %1: the case has %2").arg(*order.slice).arg(slices));
   if (order.lesion) case_.SelectLesion(*order.lesion);
-  if (order.slice && case_.display() != nullptr) {
+  if (order.slice) {
     case_.Scroll(SliceView::kAxial, -1'000'000);
     case_.Scroll(SliceView::kAxial, *order.slice - 1);
   }

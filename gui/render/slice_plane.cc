@@ -129,6 +129,10 @@ std::int64_t SliceAt(const Geometry& grid, SliceView view, Vec3 point_mm) {
   return std::llround(Component(grid.PointToIndex(point_mm), AxesOf(grid, view).through));
 }
 
+std::int64_t SliceCount(const Geometry& grid, SliceView view) {
+  return Component(grid.size, AxesOf(grid, view).through);
+}
+
 Vec3 Scrolled(const Geometry& grid, SliceView view, Vec3 point_mm, std::int64_t slices) {
   const ViewAxes axes = AxesOf(grid, view);
   Vec3 index = grid.PointToIndex(point_mm);

@@ -53,6 +53,8 @@ double FitMmPerPixel(const Geometry& grid, SliceView view, int width, int height
 // The slice of the grid (0-based, in storage order) that is nearest to the point, not held inside the grid.
 std::int64_t SliceAt(const Geometry& grid, SliceView view, Vec3 point_mm);
 
+std::int64_t SliceCount(const Geometry& grid, SliceView view);
+
 // The point moved along the view's normal by `slices` grid slices, towards left, back or head, held inside the grid.
 Vec3 Scrolled(const Geometry& grid, SliceView view, Vec3 point_mm, std::int64_t slices);
 

@@ -76,6 +76,7 @@ TEST_F(DesktopProgram, MistakesEndWithWords) {
   ExpectRefused("--page case --state " + State(), "there is no case to take a picture of");
   ExpectRefused(Open() + "--case case-9", "there is no case case-9\nThe cases are: case-1, case-2");
   ExpectRefused(Open() + Seg() + "--lesion 99", "there is no lesion 99: the case has ");
+  ExpectRefused(Open() + Seg() + "--slice 9999", "there is no slice 9999: the case has ");
   ExpectRefused(Open() + "--seg " + File("gone.dcm"), "gone.dcm");
   const Ran ran = RunDesktop(Open() + "--screenshot " + File("no/such/folder.png"));
   EXPECT_EQ(ran.exit_code, 1);
