@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/model/model_card.h"
 #include "hub/hub.h"
+#include "hub/plain_words.h"
 #include "hub/service/views.h"
 #include "proto/codec.h"
 
@@ -156,7 +157,7 @@ void Hub::RequireEligible(const RunPlan& plan) const {
 
 v1::RunView Hub::AbortRun(const std::string& who, const v1::AbortRunRequest& request) {
   const std::string reason =
-      request.reason().empty() ? "aborted by the administrator" : request.reason().substr(0, 300);
+      request.reason().empty() ? "aborted by the administrator" : PlainWords(request.reason(), 300);
   coordinator_.Abort(RunId(request.run()), reason);
   audit_.Add(who, "abort run", coordinator_.state()->run.text(), reason);
   return ViewOf(*coordinator_.state());

@@ -3,6 +3,7 @@
 #include "hub/console/run_watcher.h"
 
 #include "hub/console/text.h"
+#include "hub/plain_words.h"
 
 namespace consilium {
 
@@ -43,7 +44,7 @@ void RunWatcher::Line(const std::string& text) {
 
 void RunWatcher::Live(const std::string& text) {
   live_ = true;
-  out_ << '\r' << text.substr(0, width_ - 1) << "\x1b[K" << std::flush;
+  out_ << '\r' << PlainWords(text, width_ - 1) << "\x1b[K" << std::flush;
 }
 
 }  // namespace consilium

@@ -116,7 +116,7 @@ std::string BytesText(std::uint64_t bytes) {
     value /= 1000;
     ++unit;
   }
-  return fmt::format("{:.{}f} {}", value, unit > 0 && value < 10 ? 1 : 0, kUnits[unit]);
+  return fmt::format("{:.{}f} {}", value, unit > 0 && value < 9.95 ? 1 : 0, kUnits[unit]);
 }
 
 std::string SitesText(const v1::FederationState& state, WallTime now) {
@@ -172,7 +172,9 @@ std::string RunLine(const v1::FederationState& state) {
   if (Ended(run)) return EndText(run);
   if (run.phase() == "waiting") return fmt::format("Run {} waits: {}", run.run(), run.reason());
   if (run.phase() == "finishing") {
-    return fmt::format("Run {}: the sites evaluate the last model   waiting for {}", run.run(), WaitingFor(state));
+    const std::string working = WaitingFor(state), waiting = working.empty() ? LeftOut(state) : working;
+    return "Run " + run.run() + ": the sites evaluate the last model" +
+           (waiting.empty() ? "" : "   waiting for " + waiting);
   }
   std::string line = fmt::format("Round {} of {}   {} of {} updates in", run.round(), run.rounds(), run.updates_in(),
                                  run.updates_asked());

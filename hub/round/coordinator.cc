@@ -9,10 +9,13 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "hub/aggregate/aggregator.h"
+#include "hub/plain_words.h"
 #include "proto/codec.h"
 
 namespace consilium {
 namespace {
+
+constexpr std::size_t kLongestReason = 300;  // bytes of a site's words, or of words about its update
 
 double Seconds(std::chrono::milliseconds span) { return static_cast<double>(span.count()) / 1000; }
 
@@ -161,12 +164,12 @@ void Coordinator::Progressed(const SiteId& site, const v1::Progress& progress) {
   if (!Running() || progress.run() != state_->run.text()) return;
   const bool uploading = progress.stage() == v1::Progress::STAGE_UPLOADING;
   Feed(SiteReported{site, RoundNumber(progress.round()), uploading ? SiteProgress::kUploading : SiteProgress::kTraining,
-                    std::clamp(progress.fraction(), 0.0, 1.0)});
+                    progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0});  // 0 for not a number
 }
 
 void Coordinator::Refused(const SiteId& site, const v1::Refusal& refusal) {
   if (!Running() || refusal.run() != state_->run.text()) return;
-  const std::string reason = refusal.reason().substr(0, 300);
+  const std::string reason = PlainWords(refusal.reason(), kLongestReason);
   LogWarning("a site refused an order", {{"site", site}, {"round", refusal.round()}, {"reason", reason}});
   Feed(SiteRefused{site, RoundNumber(refusal.round()), reason});
 }
@@ -181,6 +184,7 @@ v1::UploadState Coordinator::Offer(const SiteId& site, const v1::UploadHeader& h
   const v1::UploadState answer = intake_.Offer(state_ ? &*state_ : nullptr, id, header);
   // The same submission again gets the same verdict again: the first one may have been lost on its way.
   const auto known = parts_.spool.Find(id);
+  if (known->state == Submission::State::kComplete) JudgeLater(id);
   if (known->state == Submission::State::kAccepted) ports_.send(site, VerdictMessage(id, true, {}));
   if (known->state == Submission::State::kRejected) ports_.send(site, VerdictMessage(id, false, known->reason));
   return answer;
@@ -188,7 +192,7 @@ v1::UploadState Coordinator::Offer(const SiteId& site, const v1::UploadHeader& h
 
 v1::UploadState Coordinator::Store(const SiteId& site, const v1::UploadHeader& header, const v1::Chunk& chunk) {
   const SubmissionId id = SubmissionFromMessage(header, site);
-  const bool finished = parts_.spool.Append(id, chunk);
+  const bool finished = intake_.Store(state_ ? &*state_ : nullptr, id, chunk);
   if (state_ && id.run == state_->run) traffic_[id.round].up += chunk.data().size();
   if (finished) JudgeLater(id);
   v1::UploadState answer;
@@ -335,6 +339,7 @@ void Coordinator::Judge(const SubmissionId& id) {
     verdict.reason = "the round closed before the update was judged";
   } else {
     verdict = intake_.Judge(*state_, *submission, declared_[id.site]);
+    verdict.reason = PlainWords(verdict.reason, kLongestReason);  // it may quote the update
   }
   Feed(UpdateJudged{{id, submission->digest, verdict.metrics}, verdict.accepted, verdict.reason}, [&] {
     parts_.spool.Judge(id, verdict.accepted, verdict.reason);
@@ -351,6 +356,8 @@ void Coordinator::Judge(const SubmissionId& id) {
 void Coordinator::End() {
   parts_.audit.Add("hub", "end run", state_->run.text(), std::string(Name(state_->phase)) + " " + state_->reason);
   parts_.spool.RemoveRun(state_->run);
+  awaited_.clear();  // nobody is waited for any more: the next run begins without what this one remembered
+  held_.reset();
 }
 
 }  // namespace consilium

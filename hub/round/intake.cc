@@ -25,14 +25,17 @@ void Intake::Begin(const RunPlan& plan) { screener_.emplace(plan); }
 v1::UploadState Intake::Offer(const RunState* run, const SubmissionId& id, const v1::UploadHeader& header) {
   try {
     const Digest digest = DigestFromBytes(header.digest(), "the upload");
-    if (!spool_.Find(id)) {  // a repeated one gets its old answer, also after its round
+    const auto known = spool_.Find(id);
+    if (!known) {  // a repeated one gets its old answer, also after its round
       RequireWanted(run, id);
       RequireSize(header.bytes());
+    } else if (known->state == Submission::State::kArriving) {
+      RequireGoingOn(run, id);
     }
-    const Submission submission = spool_.Open(id, digest, header.bytes());
+    spool_.Open(id, digest, header.bytes());
     v1::UploadState state;
     state.set_offset(spool_.Offset(id));
-    state.set_complete(submission.state != Submission::State::kArriving);
+    state.set_complete(spool_.Find(id)->state != Submission::State::kArriving);
     return state;
   } catch (const Error& error) {
     audit_.Add("site " + id.site.text(), "refuse upload", id.Text(), error.what());
@@ -40,11 +43,20 @@ v1::UploadState Intake::Offer(const RunState* run, const SubmissionId& id, const
   }
 }
 
+bool Intake::Store(const RunState* run, const SubmissionId& id, const v1::Chunk& chunk) {
+  const auto known = spool_.Find(id);
+  if (known && known->state == Submission::State::kArriving) RequireGoingOn(run, id);
+  return spool_.Append(id, chunk);
+}
+
+// Of an ended run nothing is kept: its bytes would lie in the spool for ever.
+void Intake::RequireGoingOn(const RunState* run, const SubmissionId& id) {
+  if (run != nullptr && run->run == id.run && !run->ended()) return;
+  throw Error(ErrorCode::kFailedPrecondition, "run " + id.run.text() + " is not going on", "Wait for the next order.");
+}
+
 void Intake::RequireWanted(const RunState* run, const SubmissionId& id) const {
-  if (run == nullptr || run->run != id.run || run->ended()) {
-    throw Error(ErrorCode::kFailedPrecondition, "run " + id.run.text() + " is not going on",
-                "Wait for the next order.");
-  }
+  RequireGoingOn(run, id);
   if (run->phase != RunPhase::kTraining || run->round != id.round || run->attempt != id.attempt) {
     throw Error(ErrorCode::kFailedPrecondition, "update " + id.Text() + " comes too late or too early: " + Place(*run),
                 "Drop it and wait for the next order.");

@@ -24,9 +24,13 @@ class Intake {
   // right, Error(kAlreadyExists) for other bytes under a known id; refusals are audited.
   v1::UploadState Offer(const RunState* run, const SubmissionId& id, const v1::UploadHeader& header);
 
+  // Takes the next bytes; true: the update is complete now. Throws Error(kFailedPrecondition) when its run has ended.
+  bool Store(const RunState* run, const SubmissionId& id, const v1::Chunk& chunk);
+
   Verdict Judge(const RunState& run, const Submission& submission, std::int64_t declared_patients) const;
 
  private:
+  static void RequireGoingOn(const RunState* run, const SubmissionId& id);
   void RequireWanted(const RunState* run, const SubmissionId& id) const;
   void RequireSize(std::uint64_t bytes) const;
 

@@ -100,7 +100,7 @@ v1::SiteView SiteViewOf(const SiteRecord& record, bool connected, const RunState
   view.set_last_seen_ms(record.last_seen.time_since_epoch().count());
   view.set_key_fingerprint(record.key_fingerprint);
   if (record.certificate) {
-    const auto left = std::chrono::duration_cast<std::chrono::days>(record.certificate->NotAfter() - now);
+    const auto left = std::chrono::floor<std::chrono::days>(record.certificate->NotAfter() - now);
     view.set_certificate_days_left(left.count());
   }
   view.set_dice(-1);

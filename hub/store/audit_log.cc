@@ -4,8 +4,12 @@
 
 #include <algorithm>
 
+#include "hub/plain_words.h"
+
 namespace consilium {
 namespace {
+
+constexpr std::size_t kLongestField = 1000;  // bytes; refusals quote what strangers sent
 
 std::span<const std::byte> BytesOf(const Digest& digest) { return std::as_bytes(std::span(digest.bytes)); }
 
@@ -31,8 +35,12 @@ AuditEntry EntryOf(const Statement& row) {
 }  // namespace
 
 void AuditLog::Add(std::string_view actor, std::string_view action, std::string_view subject, std::string_view detail) {
-  AuditEntry entry{
-      1, clock_.Wall(), std::string(actor), std::string(action), std::string(subject), std::string(detail)};
+  AuditEntry entry{1,
+                   clock_.Wall(),
+                   std::string(actor),
+                   std::string(action),
+                   PlainWords(subject, kLongestField),
+                   PlainWords(detail, kLongestField)};
   std::vector<std::byte> before;
   Statement last(database_, "SELECT number, chain FROM audit ORDER BY number DESC LIMIT 1");
   if (last.Step()) {

@@ -28,6 +28,7 @@ class AuditLog {
  public:
   AuditLog(Database& database, const Clock& clock) : database_(database), clock_(clock) {}
 
+  // Subject and detail are kept as plain words (hub/plain_words.h) of at most 1,000 bytes.
   void Add(std::string_view actor, std::string_view action, std::string_view subject, std::string_view detail = {});
 
   std::vector<AuditEntry> Newest(std::int64_t count) const;  // oldest of them first

@@ -84,8 +84,17 @@ std::uint64_t Spool::Offset(const SubmissionId& id) {
   if (!submission) return 0;
   if (submission->state != State::kArriving) return submission->bytes;
   PartialFile& file = FileOf(*submission);
-  file.Sync();
-  return file.offset();
+  if (!file.full()) {
+    file.Sync();
+    return file.offset();
+  }
+  try {
+    Finish(id, file);
+    return submission->bytes;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDataLoss) throw;
+    return file.offset();  // 0: torn bytes; the site sends all of them again
+  }
 }
 
 bool Spool::Append(const SubmissionId& id, const v1::Chunk& chunk) {
@@ -95,10 +104,14 @@ bool Spool::Append(const SubmissionId& id, const v1::Chunk& chunk) {
   PartialFile& file = FileOf(*submission);
   file.Append(chunk);
   if (!file.full()) return false;
+  Finish(id, file);
+  return true;
+}
+
+void Spool::Finish(const SubmissionId& id, PartialFile& file) {
   file.Finish();
   open_.erase(id);
   SetState(id, State::kComplete, {});
-  return true;
 }
 
 void Spool::Judge(const SubmissionId& id, bool accepted, const std::string& reason) {

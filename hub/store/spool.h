@@ -38,7 +38,7 @@ class Spool {
   // Begins or resumes; the caller has checked that the submission is wanted. Throws Error(kAlreadyExists) when the id
   // stands for other bytes.
   Submission Open(const SubmissionId& id, const Digest& digest, std::uint64_t bytes);
-  // Bytes held durably.
+  // Bytes held durably. A file that is whole but not yet called so (a crash came in between) becomes complete now.
   std::uint64_t Offset(const SubmissionId& id);
   // Returns true when the file became complete; it is durable then. Throws Error(kDataLoss) for a wrong digest.
   bool Append(const SubmissionId& id, const v1::Chunk& chunk);
@@ -49,6 +49,7 @@ class Spool {
   void RemoveRun(const RunId& run);         // all files of a run that has ended
 
  private:
+  void Finish(const SubmissionId& id, PartialFile& file);
   PartialFile& FileOf(const Submission& submission);
   void SetState(const SubmissionId& id, Submission::State state, const std::string& reason);
 

@@ -260,6 +260,15 @@ TEST(Federation, APlanThatCannotBeginIsRefusedInWords) {
       [&] { t.federation.Start(plan); });
   t.federation.Join("Hill");
   ExpectError(ErrorCode::kFailedPrecondition, "hill has not connected yet", [&] { t.federation.Start(plan); });
+  // A rule that the hub does not know: refused by the hub, which names those it knows, and nothing is kept of it.
+  plan.eligibility.min_sites = 2;
+  plan.aggregation.rule = "krum";
+  ExpectError(ErrorCode::kInvalidArgument, "`aggregation.rule` is \"krum\"\n  This hub knows: fedavg",
+              [&] { t.federation.Start(plan); });
+  EXPECT_FALSE(t.federation.State().has_run());
+  EXPECT_TRUE(std::filesystem::is_empty(t.federation.dir() / "models"));
+  const v1::AuditReply audit = t.federation.Audit();
+  for (const v1::AuditEvent& event : audit.events()) EXPECT_NE(event.action(), "start run");
 }
 
 TEST(Federation, ARunBeginsFromAGivenModel) {
