@@ -102,7 +102,8 @@ TEST_F(IntakeTest, ASizeThatCannotBeOfThisModelIsRefusedBeforeAByteIsStored) {
   }
   EXPECT_FALSE(spool_.Find(id_));
   header_.set_digest("short");
-  ExpectError(ErrorCode::kInvalidArgument, "a digest of 5 bytes instead of 32", [&] { intake_.Offer(&run_, id_, header_); });
+  ExpectError(ErrorCode::kInvalidArgument, "a digest of 5 bytes instead of 32",
+              [&] { intake_.Offer(&run_, id_, header_); });
 }
 
 TEST_F(IntakeTest, ARepeatedSubmissionGetsItsAnswerAlsoAfterItsRound) {
