@@ -130,11 +130,12 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   const SubmissionId id{RunId(plan.name), RoundNumber(options.round), SiteId(site), 1};
   ProgressLine line(std::cerr, StyleOf(stderr), "Training");
   line.Update(0, "preparing patients");
-  const std::vector<Sample> training = library.Prepared(CaseRole::kTraining, plan.prep);
-  const std::vector<Sample> validation = library.Prepared(CaseRole::kValidation, plan.prep);
+  const PreparedCases training = library.Prepared(CaseRole::kTraining, plan.prep);
+  const PreparedCases validation = library.Prepared(CaseRole::kValidation, plan.prep);
   LocalRound round(place.root() / "momentum-offline", ParseDevice(settings.device), static_cast<int>(settings.threads));
-  const ModelUpdate update =
-      round.Run({id, plan, model, training, validation}, {}, [&](LocalStage stage, double fraction) {
+  const ModelUpdate update = round.Run(
+      {id, plan, model, training.samples, training.patients, validation.samples}, {},
+      [&](LocalStage stage, double fraction) {
         line.Update(fraction, stage == LocalStage::kTraining ? "training" : "measuring the model it starts from");
       });
   line.Finish(fmt::format("{} steps, mean loss {:.4f}, {:.0f} s", update.metrics.steps, update.metrics.loss,
@@ -146,12 +147,12 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
     card.version = card.version.Next();
     card.parent = model.digest;
     card.sites = 1;
-    card.samples = std::ssize(training);
+    card.samples = training.patients;
     WriteFileDurably(*options.model_out, SerializeModel(card, Sum(model.parameters, update.delta)));
   }
-  std::cout << fmt::format("{} training patients, norm of the update {:.4g}", training.size(), update.delta.Norm());
+  std::cout << fmt::format("{} training patients, norm of the update {:.4g}", training.patients, update.delta.Norm());
   if (update.metrics.validation.cases > 0) {
-    std::cout << fmt::format(", Dice of the model it started from {:.3f} on {} held-out patients",
+    std::cout << fmt::format(", Dice of the model it started from {:.3f} on {} held-out cases",
                              update.metrics.validation.Mean(), update.metrics.validation.cases);
   }
   std::cout << fmt::format(".\nWritten: {}. Nothing was sent.\n", options.update.string());
@@ -210,7 +211,7 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
   }
   std::cout << table.Text();
   if (result.contains("held_out_dice"))
-    std::cout << fmt::format("Dice on {} held-out patients: {:.3f}\n", dices.size(),
+    std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", dices.size(),
                              result["held_out_dice"].get<double>());
   std::cout << "Research use only. Not for diagnosis.\n";
 }

@@ -42,8 +42,8 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
   const HubLinkOptions link{settings.hub, ProgramVersion(), settings.backoff_first_s, settings.backoff_most_s,
                             std::random_device()()};
   link_ = std::make_unique<HubLink>(link, credentials, static_cast<HubListener&>(*this), [this] {
-    const CaseCounts counts = library_.Counts();
-    return PatientCounts{counts.training, counts.validation};
+    const LibraryPatients patients = library_.Patients();
+    return PatientCounts{patients.training, patients.validation};
   });
   panel_ =
       std::make_unique<PanelServer>(static_cast<PanelData&>(*this), readers_, settings.panel_listen, place.socket());
@@ -203,12 +203,13 @@ SealedUpdate Node::Learn(const TrainOrder& order, std::stop_token stop, OrderSte
 
   step = OrderStep::kData;
   const PreparedPatients& patients = Prepare(plan.prep, stop);
-  if (patients.training.empty()) {
+  if (patients.training.samples.empty()) {
     step = OrderStep::kModel;
     throw Error(ErrorCode::kFailedPrecondition, "this site has no training patients");
   }
   step = OrderStep::kTraining;
-  const LocalTask task{order.id, plan, *model, patients.training, patients.validation};
+  const LocalTask task{
+      order.id, plan, *model, patients.training.samples, patients.training.patients, patients.validation.samples};
   const ModelUpdate update = local_round_.Run(task, stop, [&](LocalStage stage, double fraction) {
     const bool training = stage == LocalStage::kTraining;
     Say(fmt::format("{} round {} ({:.0f} %)", training ? "training" : "evaluating", round.value(), 100 * fraction));
@@ -222,7 +223,8 @@ void Node::Train(const TrainOrder& order, std::stop_token stop) {
   OrderStep step = OrderStep::kModel;
   std::optional<Error> failed;
   try {
-    std::optional<SealedUpdate> sealed = guard_.Find(order.id);  // learnt before a restart: sent, not learnt again
+    std::optional<SealedUpdate> sealed =
+        guard_.Find(order.id, order.model);  // learnt before a restart: sent, not learnt again
     if (!sealed) sealed = Learn(order, stop, step);
     step = OrderStep::kLeaving;
     Say(fmt::format("sending our update of round {}", order.id.round.value()));
@@ -261,10 +263,10 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
     step = OrderStep::kTraining;
     Say("measuring the last model");
     DiceSummary dice;
-    if (!patients.validation.empty()) {
+    if (!patients.validation.samples.empty()) {
       Predictor predictor(plan.network, plan.prep, model->parameters,
                           {device_, static_cast<int>(settings_.threads), plan.train.precision});
-      dice = consilium::Evaluate(predictor, patients.validation, {.patch = plan.train.patch}, stop);
+      dice = consilium::Evaluate(predictor, patients.validation.samples, {.patch = plan.train.patch}, stop);
     }
     LogInfo("measured the last model", {{"run", order.run}, {"dice", dice.Mean()}, {"cases", dice.cases}});
     link_->Evaluated(order.run, order.model, dice);

@@ -63,7 +63,7 @@ class Node final : private HubListener, private PanelData {
   struct PreparedPatients {
     Digest prep;
     std::int64_t generation = -1;  // of the library
-    std::vector<Sample> training, validation;
+    PreparedCases training, validation;
   };
 
   // HubListener

@@ -175,11 +175,11 @@ void Node::LibraryChanged() {
     std::lock_guard lock(images_mutex_);
     images_.clear();
   }
-  const CaseCounts counts = library_.Counts();
-  link_->PatientsChanged({counts.training, counts.validation});
+  const LibraryPatients patients = library_.Patients();
+  link_->PatientsChanged({patients.training, patients.validation});
   {
     std::lock_guard lock(mutex_);
-    view_.cases = counts.all();
+    view_.cases = library_.Counts().all();
   }
   RefillWaiting();
 }

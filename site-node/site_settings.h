@@ -39,7 +39,7 @@ struct SiteSettings {
     v.Field("validation_patients", validation_patients, "patients kept out of training, to measure with");
     v.Field("contours", contours, "names of the tumour's contour, tried in this order; * stands for anything");
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm does not leave");
-    v.Field("min_patients", min_patients, "an update learnt from fewer patients does not leave");
+    v.Field("min_patients", min_patients, "an update learnt from fewer patients (people, not studies) does not leave");
     v.Field("backoff_first_s", backoff_first_s, "first wait before dialling the hub again; doubles, with jitter");
     v.Field("backoff_most_s", backoff_most_s, "longest wait before dialling the hub again");
     v.Field("predict_after_quiet_s", predict_after_quiet_s, "predict by itself when no order came for so long");

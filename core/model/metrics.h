@@ -19,8 +19,8 @@ struct DiceSummary {
 struct TrainMetrics {
   double loss = 0;  // mean over the round's steps
   std::int64_t steps = 0;
-  std::int64_t samples = 0;  // training patients: the FedAvg weight
-  DiceSummary validation;    // of the round's INCOMING global model on the site's validation patients
+  std::int64_t samples = 0;  // distinct training patients, whatever number of studies: the FedAvg weight
+  DiceSummary validation;    // of the round's INCOMING global model, by case of the site's validation patients
   double seconds = 0;
   friend bool operator==(const TrainMetrics&, const TrainMetrics&) = default;
 };

@@ -58,9 +58,10 @@ std::string ReadOrMakeKey(const std::filesystem::path& file) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Changes when any of the files does.
-std::string StampOf(std::span<const std::filesystem::path> files) {
+// Changes when any of the files does, or the pattern that chooses the contour in them.
+std::string StampOf(std::span<const std::filesystem::path> files, std::string_view contours) {
   Sha256 sha;
+  sha.Add(fmt::format("{}\n", contours));
   for (const auto& file : files) {
     std::error_code failed;
     const auto size = std::filesystem::file_size(file, failed);
@@ -141,7 +142,7 @@ CaseLibrary::Found CaseLibrary::Inspect(const PatientCase& patient) const {
   std::vector<std::filesystem::path> all = found.pet;
   all.insert(all.end(), found.ct.begin(), found.ct.end());
   if (patient.contour) all.push_back(*patient.contour);
-  found.stamp = StampOf(all);
+  found.stamp = StampOf(all, options_.contours);
   try {
     ToVolume(patient.pet, MakeSeriesKey(patient.pet, site_key_));
     ToVolume(patient.ct, MakeSeriesKey(patient.ct, site_key_));
@@ -315,6 +316,18 @@ CaseCounts CaseLibrary::Counts() {
   return counts;
 }
 
+LibraryPatients CaseLibrary::Patients() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT role, COUNT(DISTINCT patient) FROM cases GROUP BY role");
+  LibraryPatients patients;
+  while (read.Step()) {
+    const CaseRole role = RoleFromName(read.Text(0));
+    if (role == CaseRole::kTraining) patients.training = read.Int(1);
+    if (role == CaseRole::kValidation) patients.validation = read.Int(1);
+  }
+  return patients;
+}
+
 std::int64_t CaseLibrary::Generation() {
   std::lock_guard lock(mutex_);
   Statement read(database_, "SELECT value FROM generation");
@@ -351,7 +364,8 @@ CaseImages CaseLibrary::Images(const CaseId& id) {
 
 Sample CaseLibrary::Prepared(const CaseId& id, const PrepPlan& plan) {
   const std::filesystem::path file =
-      dir_ / "samples" / fmt::format("{}-{}.safetensors", id.text(), plan.digest().Short());
+      dir_ / "samples" /
+      fmt::format("{}-{}-{}.safetensors", id.text(), plan.digest().Short(), DigestOf(options_.contours).Short());
   if (std::filesystem::exists(file)) {
     try {
       return ReadSampleFile(file, id);
@@ -365,18 +379,21 @@ Sample CaseLibrary::Prepared(const CaseId& id, const PrepPlan& plan) {
   return sample;
 }
 
-std::vector<Sample> CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop) {
-  std::vector<Sample> samples;
+PreparedCases CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop) {
+  PreparedCases prepared;
+  std::set<std::string> patients;
   for (const CaseRecord& record : Cases()) {
     if (record.role != role) continue;
     if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "preparing the patients was cancelled");
     try {
-      samples.push_back(Prepared(record.id, plan));
+      prepared.samples.push_back(Prepared(record.id, plan));
+      patients.insert(record.patient.Reveal());
     } catch (const Error& error) {  // its words may name a file, and that a patient
       LogWarning("a case cannot be prepared and is left out", {{"case", record.id}, {"code", Name(error.code())}});
     }
   }
-  return samples;
+  prepared.patients = std::ssize(patients);
+  return prepared;
 }
 
 }  // namespace consilium

@@ -54,10 +54,24 @@ struct ImportReport {
   std::vector<QuarantinedItem> quarantined;
 };
 
+// How many cases (studies) there are. One patient may have several.
 struct CaseCounts {
   std::int64_t training = 0, validation = 0, unlabelled = 0;
   std::int64_t all() const { return training + validation + unlabelled; }
   friend bool operator==(const CaseCounts&, const CaseCounts&) = default;
+};
+
+// How many distinct patients (by patient number) have cases of that role, whatever number of studies each has. Without
+// a number in their images patients cannot be told apart and count as one.
+struct LibraryPatients {
+  std::int64_t training = 0, validation = 0;
+  friend bool operator==(const LibraryPatients&, const LibraryPatients&) = default;
+};
+
+// The cases of one role, ready for the network.
+struct PreparedCases {
+  std::vector<Sample> samples;  // one for each case
+  std::int64_t patients = 0;    // distinct patients behind them
 };
 
 // A case as it lies on the disk, pixels and all. Holds the patient.
@@ -86,19 +100,22 @@ class CaseLibrary {
 
   // Takes in every patient below `folder`. Each case is read whole once, so that a damaged file is found now and not
   // in a round; a case that cannot be read is quarantined with the reason and the others go on. Importing twice adds
-  // nothing. Throws Error(kNotFound, kCancelled).
+  // nothing, unless the files or the pattern of contours changed: such a case is taken in anew. Throws Error(kNotFound,
+  // kCancelled).
   ImportReport Import(const std::filesystem::path& folder, const ImportHooks& hooks = {});
 
   std::vector<CaseRecord> Cases();  // by number of the patient
   std::optional<CaseRecord> Find(const CaseId& id);
   std::vector<QuarantinedItem> Quarantined();
   CaseCounts Counts();
+  LibraryPatients Patients();
   std::int64_t Generation();  // rises with every import that changed something, by whatever process
 
-  // The case ready for the network; made once for each plan and kept as a file. Throws Error(kNotFound, kDataLoss).
+  // The case ready for the network; made once for each plan and pattern of contours, and kept as a file. Throws
+  // Error(kNotFound, kDataLoss).
   Sample Prepared(const CaseId& id, const PrepPlan& plan);
   // Those of one role. A case that cannot be read any more is left out, and the log says so.
-  std::vector<Sample> Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop = {});
+  PreparedCases Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop = {});
 
   CaseImages Images(const CaseId& id);
   Series PetSeries(const CaseId& id);  // headers only: what a SEG refers to

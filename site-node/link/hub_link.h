@@ -24,7 +24,7 @@ struct HubLinkOptions {
   std::uint64_t jitter_seed = 0;
 };
 
-// How many patients the site says it has. Numbers only.
+// How many patients the site says it has: distinct people, whatever number of studies they have. Numbers only.
 struct PatientCounts {
   std::int64_t training = 0, validation = 0;
 };

@@ -25,6 +25,27 @@ CREATE TABLE egress(
   acknowledged INTEGER NOT NULL DEFAULT 0,
   file_kept INTEGER NOT NULL DEFAULT 1,
   UNIQUE(run, round, site, attempt));
+)sql",
+                                            // Names of runs repeat from hub to hub: what was learnt from belongs to the
+                                            // name. Lines of before have no base, and none is found by them.
+                                            R"sql(
+CREATE TABLE egress_by_base(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  time_ms INTEGER NOT NULL,
+  run TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL, base TEXT NOT NULL,
+  digest TEXT NOT NULL, bytes INTEGER NOT NULL, tensors INTEGER NOT NULL, numbers INTEGER NOT NULL,
+  norm REAL NOT NULL, norm_limit REAL NOT NULL,
+  loss REAL NOT NULL, steps INTEGER NOT NULL, patients INTEGER NOT NULL, dice_sum REAL NOT NULL, dice_cases INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  acknowledged INTEGER NOT NULL DEFAULT 0,
+  file_kept INTEGER NOT NULL DEFAULT 1,
+  UNIQUE(run, round, site, attempt, base));
+INSERT INTO egress_by_base(number, time_ms, run, round, site, attempt, base, digest, bytes, tensors, numbers, norm,
+    norm_limit, loss, steps, patients, dice_sum, dice_cases, seconds, acknowledged, file_kept)
+  SELECT number, time_ms, run, round, site, attempt, '', digest, bytes, tensors, numbers, norm, norm_limit, loss, steps,
+    patients, dice_sum, dice_cases, seconds, acknowledged, file_kept FROM egress;
+DROP TABLE egress;
+ALTER TABLE egress_by_base RENAME TO egress;
 )sql"};
 
 [[noreturn]] void Refuse(const SubmissionId& id, const std::string& why, const std::string& next_step) {
@@ -66,18 +87,20 @@ PrivacyGuard::PrivacyGuard(const std::filesystem::path& dir, EgressLimits limits
       files_(dir / "updates"),
       database_(dir / "egress.sqlite", kMigrations) {}
 
-std::optional<SealedUpdate> PrivacyGuard::Find(const SubmissionId& id) {
+std::optional<SealedUpdate> PrivacyGuard::Find(const SubmissionId& id, const Digest& base) {
   std::lock_guard lock(mutex_);
-  Statement find(database_,
-                 "SELECT digest, bytes FROM egress WHERE run = ? AND round = ? AND site = ? AND attempt = ?");
+  Statement find(
+      database_,
+      "SELECT digest, bytes FROM egress WHERE run = ? AND round = ? AND site = ? AND attempt = ? AND base = ?");
   BindId(find, id);
+  find.Bind(5, base.Hex());
   if (!find.Step()) return std::nullopt;
   const Digest digest = Digest::FromHex(find.Text(0));
   return SealedUpdate(id, digest, static_cast<std::uint64_t>(find.Int(1)), files_.PathOf(digest));
 }
 
 SealedUpdate PrivacyGuard::Seal(const ModelUpdate& update, const Parameters& global, double plan_norm) {
-  if (auto sealed = Find(update.id)) return *sealed;
+  if (auto sealed = Find(update.id, update.base)) return *sealed;
   const double norm = update.delta.Norm();
   const double norm_limit = std::min(limits_.max_norm, plan_norm);
   CheckMayLeave(update, global, norm, norm_limit, limits_.min_patients);
@@ -88,8 +111,8 @@ SealedUpdate PrivacyGuard::Seal(const ModelUpdate& update, const Parameters& glo
   Transaction transaction(database_);
   Statement add(database_,
                 "INSERT INTO egress(run, round, site, attempt, time_ms, digest, bytes, tensors, numbers, norm, "
-                "norm_limit, loss, steps, patients, dice_sum, dice_cases, seconds) "
-                "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+                "norm_limit, loss, steps, patients, dice_sum, dice_cases, seconds, base) "
+                "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   BindId(add, update.id);
   const TrainMetrics& metrics = update.metrics;
   add.Bind(5, std::int64_t{clock_.Wall().time_since_epoch().count()})
@@ -104,7 +127,8 @@ SealedUpdate PrivacyGuard::Seal(const ModelUpdate& update, const Parameters& glo
       .Bind(14, metrics.samples)
       .Bind(15, metrics.validation.sum)
       .Bind(16, metrics.validation.cases)
-      .Bind(17, metrics.seconds);
+      .Bind(17, metrics.seconds)
+      .Bind(18, update.base.Hex());
   add.Execute();
   transaction.Commit();
   return SealedUpdate(update.id, digest, bytes.size(), files_.PathOf(digest));
@@ -112,14 +136,15 @@ SealedUpdate PrivacyGuard::Seal(const ModelUpdate& update, const Parameters& glo
 
 void PrivacyGuard::Acknowledged(const SealedUpdate& update) {
   std::lock_guard lock(mutex_);
-  Statement mark(database_,
-                 "UPDATE egress SET acknowledged = 1 WHERE run = ? AND round = ? AND site = ? AND attempt = ?");
-  BindId(mark, update.id());
-  mark.Execute();
-  // The file of an earlier update that the hub holds is of no more use; its line in the ledger stays for good.
+  Statement mark(database_, "UPDATE egress SET acknowledged = 1 WHERE digest = ?");
+  mark.Bind(1, update.digest().Hex()).Execute();
+  // Of no more use is the file of an earlier update that the hub holds, and of one of the same name that was learnt
+  // from another model. Its line in the ledger stays for good.
   Statement old(database_,
-                "SELECT number, digest FROM egress WHERE acknowledged = 1 AND file_kept = 1 AND digest <> ?");
-  old.Bind(1, update.digest().Hex());
+                "SELECT number, digest FROM egress WHERE file_kept = 1 AND digest <> ?5 AND "
+                "(acknowledged = 1 OR (run = ?1 AND round = ?2 AND site = ?3 AND attempt = ?4))");
+  BindId(old, update.id());
+  old.Bind(5, update.digest().Hex());
   while (old.Step()) {
     files_.Remove(Digest::FromHex(old.Text(1)));
     Statement removed(database_, "UPDATE egress SET file_kept = 0 WHERE number = ?");
@@ -164,7 +189,7 @@ std::string Describe(const EgressEntry& entry) {
   };
   return fmt::format(
       "Run {}, round {}, {}: one update, {} bytes, {} numbers in {} tensors, norm {:.4g} (limit {:.4g}).\n"
-      "Beside it: mean loss {:.4g} over {} steps, {} training patients, Dice summed over {} validation patients.\n"
+      "Beside it: mean loss {:.4g} over {} steps, {} training patients, Dice summed over {} validation cases.\n"
       "No pixel, name, date or UID in it. The hub can read the numbers (trust: judging). Digest {}, {}.\n",
       entry.id.run.text(), entry.id.round.value(), ToIso8601(entry.time), grouped(entry.bytes), grouped(entry.numbers),
       entry.tensors, entry.norm, entry.norm_limit, entry.metrics.loss, entry.metrics.steps, entry.metrics.samples,

@@ -20,7 +20,7 @@ namespace consilium {
 // The hospital's own limits on what may leave. No hub and no plan can widen them.
 struct EgressLimits {
   double max_norm = 1000;         // Euclidean, of an update
-  std::int64_t min_patients = 3;  // that an update was learnt from
+  std::int64_t min_patients = 3;  // distinct people that an update was learnt from, not their studies
 };
 
 // One line of the list of all that left this hospital.
@@ -66,12 +66,14 @@ class PrivacyGuard {
 
   // Checks that the update has the global model's arrays and nothing else, that every number in it and beside it is
   // finite, that its norm is within the limit (the smaller of ours and `plan_norm`) and that enough patients stand
-  // behind it; then writes the file and the ledger's line, durably. The same submission sealed before gives the first
-  // one back: an id never stands for two contents. Throws Error(kPermissionDenied) with the reason.
+  // behind it; then writes the file and the ledger's line, durably. The same submission from the same base sealed
+  // before gives the first one back: an id never stands for two contents. Throws Error(kPermissionDenied) with the
+  // reason.
   SealedUpdate Seal(const ModelUpdate& update, const Parameters& global, double plan_norm);
 
-  // An update sealed before a restart, so that it is sent and not learnt again.
-  std::optional<SealedUpdate> Find(const SubmissionId& id);
+  // An update sealed before a restart, so that it is sent and not learnt again. Only one that was learnt from the model
+  // `base`: another hub, or this one made anew, may give the same name to another order.
+  std::optional<SealedUpdate> Find(const SubmissionId& id, const Digest& base);
 
   void Acknowledged(const SealedUpdate& update);  // the hub holds it
 

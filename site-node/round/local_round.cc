@@ -53,6 +53,8 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
     throw Error(ErrorCode::kFailedPrecondition, "this site has no training patients",
                 "Import patients with a contour: consilium-site import DIR");
   }
+  Ensure(task.training_patients >= 1 && task.training_patients <= std::ssize(task.training),
+         "more patients than cases, or none");
   const ComputeOptions compute{device_, threads_, plan.train.precision};
 
   ModelUpdate update;
@@ -80,7 +82,7 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   update.delta = Difference(outcome.parameters, model.parameters);
   update.metrics.loss = outcome.mean_loss;
   update.metrics.steps = outcome.steps;
-  update.metrics.samples = std::ssize(task.training);
+  update.metrics.samples = task.training_patients;
   update.metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   LogInfo("trained", {{"run", task.id.run},
                       {"round", task.id.round},

@@ -24,8 +24,9 @@ namespace consilium {
 struct LocalTask {
   SubmissionId id;  // of the update that comes out
   const RunPlan& plan;
-  const GlobalModel& model;  // to start from
-  std::span<const Sample> training;
+  const GlobalModel& model;          // to start from
+  std::span<const Sample> training;  // one for each case
+  std::int64_t training_patients;    // distinct people behind `training`: what the update weighs
   std::span<const Sample> validation;
 };
 

@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/base/file_store.h"
+#include "imaging/phantom/anatomy.h"
 #include "imaging/phantom/phantom.h"
+#include "imaging/phantom/style.h"
 #include "tests/site-node/error_of.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temporary_folder.h"
@@ -173,8 +176,48 @@ TEST_F(CaseLibraryTest, ACaseWhoseFilesAreGoneIsLeftOutOfARound) {
   const auto library = Open();
   library->Import(images);
   fs::remove_all(*Patients(images).begin());
-  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).size(), 2U);
-  EXPECT_EQ(library->Prepared(CaseRole::kValidation, {}).size(), 2U);
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).samples.size(), 2U);
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).patients, 2);
+  EXPECT_EQ(library->Prepared(CaseRole::kValidation, {}).samples.size(), 2U);
+}
+
+// Three studies of north-001 (other seeds give other images under the same number) and one of north-002.
+TEST_F(CaseLibraryTest, APatientWithThreeStudiesIsOnePatient) {
+  for (const std::uint64_t seed : {21U, 22U, 23U}) {
+    WritePhantoms({.dir = folder_ / "images" / std::to_string(seed), .patients = 1, .style = "north", .seed = seed});
+  }
+  WritePhantoms({.dir = folder_ / "images" / "other", .patients = 1, .style = "north", .seed = 24, .first_patient = 2});
+  const auto library = Open({.validation_patients = 0});
+  ASSERT_EQ(library->Import(folder_ / "images").added, 4);
+  EXPECT_EQ(library->Counts(), (CaseCounts{4, 0, 0})) << "cases stay cases";
+  EXPECT_EQ(library->Patients(), (LibraryPatients{2, 0})) << "people are counted, not their studies";
+  const PreparedCases training = library->Prepared(CaseRole::kTraining, {});
+  EXPECT_EQ(training.samples.size(), 4U);
+  EXPECT_EQ(training.patients, 2);
+}
+
+// The administrator corrects `contours` in site.toml: what was learnt from before is not learnt from again.
+TEST_F(CaseLibraryTest, AnotherPatternOfContoursMakesLabelsAnew) {
+  const auto tumours = [](const Sample& sample) { return std::count(sample.label.begin(), sample.label.end(), 1); };
+  const fs::path images = folder_ / "images";
+  std::uint64_t seed = 1;
+  while (MakePhantomBody(PhantomStyleNamed("coast"), seed, 1).tumours.size() < 2) ++seed;
+  WritePhantoms({.dir = images, .patients = 1, .style = "coast", .seed = seed});
+  const auto wide = Open();
+  wide->Import(images);
+  const CaseId id = wide->Cases().front().id;
+  const Sample both = wide->Prepared(id, {});
+
+  const auto narrow = Open({.contours = "GTV_1"});
+  const Sample one = narrow->Prepared(id, {});
+  EXPECT_GT(tumours(one), 0);
+  EXPECT_LT(tumours(one), tumours(both)) << "the label of the old pattern was taken";
+  const ImportReport report = narrow->Import(images);
+  EXPECT_EQ(report.known, 0);
+  ASSERT_EQ(report.changed.size(), 1U);
+  EXPECT_EQ(report.changed.front(), id);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "site/samples"), {}), 0) << "samples of both patterns went";
+  EXPECT_EQ(narrow->Import(images).known, 1);
 }
 
 TEST_F(CaseLibraryTest, AnUnknownCaseIsNotFound) {

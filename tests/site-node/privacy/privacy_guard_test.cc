@@ -77,7 +77,7 @@ TEST_F(PrivacyGuardTest, TheLedgerSaysWhatLeft) {
   const std::string words = Describe(entry);
   EXPECT_THAT(words, HasSubstr("Run run-1, round 1"));
   EXPECT_THAT(words, HasSubstr("6 numbers in 2 tensors, norm 5 (limit 8)"));
-  EXPECT_THAT(words, HasSubstr("7 training patients"));
+  EXPECT_THAT(words, HasSubstr("7 training patients, Dice summed over 2 validation cases"));
   EXPECT_THAT(words, HasSubstr(sealed.digest().Hex()));
   EXPECT_THAT(words, HasSubstr("not yet acknowledged"));
 }
@@ -93,9 +93,58 @@ TEST_F(PrivacyGuardTest, TheSameSubmissionIsSealedOnce) {
 TEST_F(PrivacyGuardTest, ARestartFindsWhatWasSealed) {
   const SealedUpdate sealed = guard_.Seal(Update(), Global(), 100);
   PrivacyGuard again(scratch_.path(), {}, clock_);
-  ASSERT_TRUE(again.Find(Update().id));
-  EXPECT_EQ(again.Find(Update().id)->digest(), sealed.digest());
-  EXPECT_FALSE(again.Find(Update(2).id));
+  ASSERT_TRUE(again.Find(Update().id, Update().base));
+  EXPECT_EQ(again.Find(Update().id, Update().base)->digest(), sealed.digest());
+  EXPECT_FALSE(again.Find(Update(2).id, Update().base));
+}
+
+// Another hub, or the same one made anew, counts its runs from 1 again: the name is the same, the model is another.
+TEST_F(PrivacyGuardTest, AnUpdateLearntFromAnotherModelIsNeverSentAgain) {
+  const SealedUpdate old = guard_.Seal(Update(), Global(), 100);
+  ModelUpdate anew = Update();
+  anew.base = DigestOf("the other hub's model");
+  EXPECT_FALSE(guard_.Find(anew.id, anew.base));
+  const SealedUpdate sealed = guard_.Seal(anew, Global(), 100);
+  EXPECT_NE(sealed.digest(), old.digest());
+  EXPECT_EQ(ParseUpdate(ReadFile(sealed.file()), "file").base, anew.base);
+  EXPECT_EQ(guard_.Find(anew.id, anew.base)->digest(), sealed.digest());
+  EXPECT_EQ(guard_.Find(anew.id, Update().base)->digest(), old.digest());
+
+  guard_.Acknowledged(sealed);
+  ASSERT_EQ(guard_.Ledger().size(), 2U);
+  EXPECT_TRUE(guard_.Ledger()[0].acknowledged);
+  EXPECT_FALSE(guard_.Ledger()[1].acknowledged);
+  EXPECT_FALSE(std::filesystem::exists(old.file())) << "nobody can ask for it any more";
+  EXPECT_TRUE(std::filesystem::exists(sealed.file()));
+}
+
+// A ledger of the first version: its lines stay, but nothing is sent by them, because they do not say from which model.
+TEST_F(PrivacyGuardTest, ALedgerWithoutBasesIsKeptAndNothingIsSentByIt) {
+  const std::filesystem::path dir = scratch_ / "old";
+  std::filesystem::create_directories(dir);
+  {
+    constexpr std::string_view kFirst[] = {R"sql(
+CREATE TABLE egress(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,
+  run TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL,
+  digest TEXT NOT NULL, bytes INTEGER NOT NULL, tensors INTEGER NOT NULL, numbers INTEGER NOT NULL,
+  norm REAL NOT NULL, norm_limit REAL NOT NULL, loss REAL NOT NULL, steps INTEGER NOT NULL, patients INTEGER NOT NULL,
+  dice_sum REAL NOT NULL, dice_cases INTEGER NOT NULL, seconds REAL NOT NULL,
+  acknowledged INTEGER NOT NULL DEFAULT 0, file_kept INTEGER NOT NULL DEFAULT 1, UNIQUE(run, round, site, attempt));
+)sql"};
+    Database database(dir / "egress.sqlite", kFirst);
+    database.Run("INSERT INTO egress VALUES(4,5,'run-1',1,'north',1,'" + DigestOf("old").Hex() +
+                 "',100,2,6,5,10,0.5,10,7,1.5,2,3,1,0)");
+  }
+  PrivacyGuard guard(dir, {}, clock_);
+  EXPECT_FALSE(guard.Find(Update().id, Update().base));
+  guard.Seal(Update(), Global(), 100);
+  const std::vector<EgressEntry> ledger = guard.Ledger();
+  ASSERT_EQ(ledger.size(), 2U);
+  EXPECT_EQ(ledger[0].number, 5);
+  EXPECT_EQ(ledger[1].digest, DigestOf("old"));
+  EXPECT_TRUE(ledger[1].acknowledged);
+  EXPECT_EQ(ledger[1].metrics.samples, 7);
 }
 
 TEST_F(PrivacyGuardTest, NumbersThatAreNotFiniteDoNotLeave) {

@@ -28,12 +28,14 @@ class LocalRoundTest : public testing::Test {
     return round.Run(Task(number, attempt, site), {});
   }
   LocalTask Task(std::int64_t number, std::int64_t attempt = 1, const std::string& site = "north") {
-    return {{RunId("run-1"), RoundNumber(number), SiteId(site), attempt}, plan_, model_, training_, validation_};
+    return {
+        {RunId("run-1"), RoundNumber(number), SiteId(site), attempt}, plan_, model_, training_, patients_, validation_};
   }
 
   RunPlan plan_ = SmallPlan();
   GlobalModel model_ = First(plan_);
   std::vector<Sample> training_{SmallSample("case-a", 1), SmallSample("case-b", 2), SmallSample("case-c", 3)};
+  std::int64_t patients_ = 2;  // one of them has two studies
   std::vector<Sample> validation_{SmallSample("case-d", 4)};
   TemporaryFolder folder_;
   LocalRound round_{folder_ / "momentum", Device(), 1};
@@ -42,7 +44,7 @@ class LocalRoundTest : public testing::Test {
 TEST_F(LocalRoundTest, GivesTheDifferenceWithWhatStandsBehindIt) {
   const ModelUpdate update = Run(round_, 1);
   EXPECT_EQ(update.base, model_.digest);
-  EXPECT_EQ(update.metrics.samples, 3);
+  EXPECT_EQ(update.metrics.samples, 2) << "patients weigh, not their studies";
   EXPECT_EQ(update.metrics.steps, 3);
   EXPECT_EQ(update.metrics.validation.cases, 1);
   EXPECT_NO_THROW(RequireSameLayout(update.delta, model_.parameters, "update"));
