@@ -24,7 +24,8 @@ endif()
 if(CONSILIUM_HAS_CUDA)
   set(CMAKE_CUDA_COMPILER ${CONSILIUM_NVCC})
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90)
+    # T4 to Hopper as machine code, and PTX that newer ones compile for themselves.
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
   endif()
   enable_language(CUDA)
   # CMake 3.25 does not know that nvcc 13 has C++20.

@@ -70,7 +70,7 @@ class Checks(unittest.TestCase):
         self.assertIn("core/a.cc:3: a function of 70 lines", out)
         self.assertIn("core/b.h: 302 lines, the limit is 300", out)
         self.assertIn("test lines 0 are under", out)
-        self.assertIn("the aim is 0.6", out)
+        self.assertIn("write the missing tests", out)
 
     def test_tests_find_what_asserts_nothing(self):
         self.write("tests/a_test.cc", LICENCE + "TEST(A, B) {\n  Run();\n}\n\nTEST(A, C) {\n  EXPECT_TRUE(true);\n}\n")

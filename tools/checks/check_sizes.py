@@ -5,8 +5,6 @@ import re
 from sources import files, report, text
 
 HEADER, SOURCE, FUNCTION, RATIO = 300, 600, 60, 0.6
-# The share of test lines that was reached. It is raised with the tests until it is RATIO; it is never lowered.
-FLOOR = 0.45
 
 
 def code_lines(content):
@@ -49,7 +47,7 @@ for path in files("*.h", "*.cc", "*.cu", "*.cuh", "*.py"):
     if path.suffix in (".cc", ".cu") and path.parts[0] != "tests":
         for line, length in long_functions(content):
             problems.append(f"{path}:{line}: a function of {length} lines, the limit is {FUNCTION}")
-if tests < FLOOR * code:
-    problems.append(f"test lines {tests} are under {FLOOR} of code lines {code}; the aim is {RATIO}")
-print(f"code lines {code}, test lines {tests}, ratio {tests / max(code, 1):.2f}, aim {RATIO}")
+if tests < RATIO * code:
+    problems.append(f"test lines {tests} are under {RATIO} of code lines {code}: write the missing tests")
+print(f"code lines {code}, test lines {tests}, ratio {tests / max(code, 1):.2f}, at least {RATIO}")
 report("check_sizes", problems, checked)

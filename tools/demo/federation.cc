@@ -123,6 +123,7 @@ void DemoFederation::Serve(const std::string& site, int threads) {
 
 std::filesystem::path DemoFederation::AddReader(const std::string& site) {
   const auto file = SiteFolder(site) / "demo.reader";
+  if (std::filesystem::exists(file)) return file;
   const auto panel = ReadJson(dir_ / (site + "-ports.json")).at("panel").get<std::string>();
   Site(site, "reader", {"add", "demo", "--out", file.string(), "--panel", panel});
   return file;

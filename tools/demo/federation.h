@@ -30,7 +30,7 @@ class DemoFederation {
   // Images stay where they are; `validation` of the site's patients are kept out of training.
   void Import(const std::string& site, const std::filesystem::path& folder, std::int64_t validation);
   void Serve(const std::string& site, int threads);
-  // A reader's file for the desktop program.
+  // A reader's file for the desktop program; made once.
   std::filesystem::path AddReader(const std::string& site);
 
   // Starts the run and follows it to its end: `show` gets the state now and on every change. Returns the last state.

@@ -89,6 +89,7 @@ std::string ToJson(const DemoResult& result) {
                   {"threshold", {{"suv", result.threshold_suv}, {"pooled", result.threshold_dice}}},
                   {"suv_2_5", {{"pooled", result.suv25_dice}}}};
   json["seg"] = Strings(result.seg);
+  json["dciodvfy"] = result.dciodvfy;
   json["pictures"] = Strings(result.pictures);
   json["bytes"] = {{"up", result.bytes_up}, {"down", result.bytes_down}, {"images_that_stayed", result.image_bytes}};
   json["seconds"] = result.seconds;

@@ -15,8 +15,8 @@
 #include "core/base/digest.h"
 #include "core/base/random.h"
 #include "imaging/findings/compare.h"
+#include "imaging/findings/find_lesions.h"
 #include "imaging/prepare/preparer.h"
-#include "learning/predictor.h"
 #include "learning/trainer.h"
 
 namespace consilium {
@@ -29,7 +29,7 @@ LabelMap ThresholdMask(const Volume& pet, double suv) {
     const std::size_t k = i / slice;
     mask.voxels[i] = pet.slope[k] * static_cast<float>(pet.voxels[i]) + pet.intercept[k] >= static_cast<float>(suv);
   }
-  return mask;
+  return FindLesions(mask, pet, nullptr, kSmallestLesionMl).labels;
 }
 
 }  // namespace
@@ -45,16 +45,23 @@ DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
 }
 
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, std::int64_t patch, std::stop_token stop) {
+  PredictOptions options;
+  options.patch = patch;
+  const ProbabilityMap on_pet = Resample(predictor.Predict(patient.sample, options, stop), patient.pet.geometry);
+  LabelMap mask{patient.pet.geometry, {}};
+  mask.voxels.reserve(on_pet.tumour.size());
+  for (const float p : on_pet.tumour) mask.voxels.push_back(p >= 0.5F ? 1 : 0);
+  return FindLesions(mask, patient.pet, &on_pet, kSmallestLesionMl).labels;
+}
+
 std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
                                   std::span<const StudyPatient> patients, const ComputeOptions& compute,
                                   std::stop_token stop) {
   Predictor predictor(plan.network, plan.prep, parameters, compute);
-  PredictOptions options;
-  options.patch = plan.train.patch;
   std::vector<double> dice;
   for (const StudyPatient& patient : patients) {
-    const ProbabilityMap probability = predictor.Predict(patient.sample, options, stop);
-    dice.push_back(Dice(ToGrid(probability, patient.pet.geometry), patient.reference));
+    dice.push_back(Dice(PredictedLesions(predictor, patient, plan.train.patch, stop), patient.reference));
   }
   return dice;
 }

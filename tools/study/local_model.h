@@ -13,6 +13,7 @@
 #include "core/model/parameters.h"
 #include "core/round/run_plan.h"
 #include "learning/compute.h"
+#include "learning/predictor.h"
 #include "tools/study/cohort.h"
 
 namespace consilium {
@@ -29,7 +30,12 @@ struct LocalModel {
   double seconds = 0;
 };
 
-// Dice of each patient on the PET grid, threshold 0.5.
+// What a site node would write into a SEG: probability on the PET grid, threshold 0.5, specks left out. Every Dice of a
+// study is measured so, whoever made the mask.
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, std::int64_t patch,
+                          std::stop_token stop = {});
+
+// Dice of each patient on the PET grid.
 std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
                                   std::span<const StudyPatient> patients, const ComputeOptions& compute,
                                   std::stop_token stop = {});
@@ -45,8 +51,8 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
                                         int threads, const std::function<void(std::int64_t, std::int64_t)>& progress);
 
-// Dice of "SUV >= threshold" for each patient, and the threshold that is best on `patients` (0.25 to 20 in quarter
-// steps).
+// Dice of "SUV >= threshold", specks left out, for each patient, and the threshold that is best on `patients` (0.25 to
+// 20 in quarter steps).
 std::vector<double> DiceOfThreshold(double suv, std::span<const StudyPatient> patients);
 double BestThreshold(std::span<const StudyPatient> patients);
 
