@@ -73,7 +73,8 @@ TEST(FedAvg, OnlyTheRatioOfWeightsCounts) {
 TEST(FedAvg, WhatTheScreenerShouldHaveStoppedStopsTheSum) {
   const Parameters base{{{"a", {1}, {0}}}};
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 2000.0F}) {
-    ExpectError(ErrorCode::kOutOfRange, "the exact sum takes -1024 to 1024", [&] { FedAvg().Combine(base, std::vector{SourceOf(1, {bad})}); });
+    ExpectError(ErrorCode::kOutOfRange, "the exact sum takes -1024 to 1024",
+                [&] { FedAvg().Combine(base, std::vector{SourceOf(1, {bad})}); });
   }
   ExpectError(ErrorCode::kInvalidArgument, "weight", [&] { FedAvg().Combine(base, std::vector{SourceOf(0, {1})}); });
 }

@@ -112,7 +112,8 @@ TEST_F(RosterTest, TheSameRequestResumesAlsoAfterARestart) {
 TEST_F(RosterTest, ARequestThatIsNoneChangesNothing) {
   const Invitation invitation = roster_->Invite("north", 72);
   const std::string token(invitation.token.Reveal());
-  ExpectError(ErrorCode::kInvalidArgument, "the certificate request cannot be read", [&] { roster_->Enrol(token, std::vector<std::byte>(100)); });
+  ExpectError(ErrorCode::kInvalidArgument, "the certificate request cannot be read",
+              [&] { roster_->Enrol(token, std::vector<std::byte>(100)); });
   ExpectError(ErrorCode::kInvalidArgument, "larger than 8 KiB",
               [&] { roster_->Enrol(token, std::vector<std::byte>((8 << 10) + 1)); });
   std::vector<std::byte> forged = MakeCertificateRequest(key_, "north");
@@ -169,13 +170,15 @@ TEST_F(RosterTest, CertificatesOfAnotherKindTimeOrAuthorityAreRefused) {
   const Certificate foreign = MakeAuthority(foreign_key, "Test network", 1, clock_.Wall() - 5min);
   const Certificate forged =
       Issue(foreign, foreign_key, {key_.public_key(), "north", CertificateKind::kSite, 90, clock_.Wall() - 5min});
-  ExpectError(ErrorCode::kUnauthenticated, "was not issued by 'Test network'", [&] { roster_->RequireSite(forged.ToPem()); });
+  ExpectError(ErrorCode::kUnauthenticated, "was not issued by 'Test network'",
+              [&] { roster_->RequireSite(forged.ToPem()); });
 
   const auto nobody = authority_->Issue(key_.public_key(), "nobody", CertificateKind::kSite, 90);
   ExpectError(ErrorCode::kPermissionDenied, "this federation has no site nobody",
               [&] { roster_->RequireSite(nobody.ToPem()); });
   clock_.Advance(std::chrono::days(91));
-  ExpectError(ErrorCode::kUnauthenticated, "the certificate of 'north' expired at", [&] { roster_->RequireSite(site.ToPem()); });
+  ExpectError(ErrorCode::kUnauthenticated, "the certificate of 'north' expired at",
+              [&] { roster_->RequireSite(site.ToPem()); });
 }
 
 TEST_F(RosterTest, OnlyTheNewestCertificateOfAnAdministratorCounts) {
@@ -188,7 +191,8 @@ TEST_F(RosterTest, OnlyTheNewestCertificateOfAnAdministratorCounts) {
   EXPECT_EQ(roster_->RequireAdministrator(second.ToPem()), "ann");
   ExpectError(ErrorCode::kPermissionDenied, "no administrator ann with this certificate",
               [&] { roster_->RequireAdministrator(first.ToPem()); });
-  ExpectError(ErrorCode::kInvalidArgument, "'Ann Smith' cannot name an administrator", [&] { roster_->AddAdministrator("Ann Smith", request); });
+  ExpectError(ErrorCode::kInvalidArgument, "'Ann Smith' cannot name an administrator",
+              [&] { roster_->AddAdministrator("Ann Smith", request); });
 }
 
 TEST_F(RosterTest, KeepsWhatSitesSayAndNamesThoseThereAre) {
