@@ -23,6 +23,7 @@ struct Plane {
 };
 
 constexpr double kSamePlane = 0.02;  // slices
+constexpr double kRounding = 1e-6;   // slices
 constexpr double kFlat = 0.6;        // slices: a contour that spans more was drawn on another orientation
 
 std::vector<Polygon> ToIndexSpace(const Roi& roi, const Geometry& grid) {
@@ -54,7 +55,9 @@ std::vector<Plane> ToPlanes(const std::vector<Polygon>& polygons) {
   return planes;
 }
 
-// Half the usual distance between planes, but half a slice at least: so far a plane reaches.
+// Half the usual distance between planes, but half a slice at least: so far a plane reaches to either side. Of a slice
+// that lies just so far away the one below is taken and the one above not, so that N contours on every second slice
+// fill 2 N slices.
 double ReachOf(const std::vector<Plane>& planes) {
   std::vector<double> steps;
   for (std::size_t p = 1; p < planes.size(); ++p) steps.push_back(planes[p].k - planes[p - 1].k);
@@ -66,7 +69,8 @@ double ReachOf(const std::vector<Plane>& planes) {
 const Plane* NearestPlane(const std::vector<Plane>& planes, double k, double reach) {
   const Plane* nearest = nullptr;
   for (const Plane& plane : planes) {
-    if (std::abs(plane.k - k) > reach + 1e-6) continue;
+    const double above = k - plane.k;
+    if (above < -reach - kRounding || above >= reach - kRounding) continue;
     if (nearest == nullptr || std::abs(plane.k - k) < std::abs(nearest->k - k)) nearest = &plane;
   }
   return nearest;
@@ -114,6 +118,7 @@ LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, co
   LabelMap out{grid, std::vector<std::uint8_t>(static_cast<std::size_t>(grid.size.count()))};
   std::vector<std::uint8_t> slice(in_slice);
   for (const Roi* roi : rois) {
+    bool marked = false;
     const std::vector<Polygon> polygons = ToIndexSpace(*roi, grid);
     const std::vector<Plane> planes = ToPlanes(polygons);
     const double reach = ReachOf(planes);
@@ -124,7 +129,13 @@ LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, co
       for (const Polygon* polygon : plane->polygons) TurnOver(*polygon, grid.size, slice.data());
       std::uint8_t* target = out.voxels.data() + static_cast<std::size_t>(k) * in_slice;
       for (std::size_t i = 0; i < in_slice; ++i) target[i] |= slice[i];
+      marked = marked || std::find(slice.begin(), slice.end(), 1) != slice.end();
     }
+    // Taking it for "no tumour here" would teach the opposite of what was drawn.
+    Require(marked || roi->contours.empty(),
+            "the contours of " + roi->name + " in " + structures.file.string() + " mark no voxel of this series",
+            "They lie beside the images or between their voxels: look for a wrong frame of reference or scale, and "
+            "export the structure set again.");
   }
   return out;
 }

@@ -40,9 +40,11 @@ bool MatchesPattern(std::string_view name, std::string_view pattern);
 std::vector<const Roi*> MatchingRois(const RtStruct& structures, std::string_view pattern);
 
 // 1 in every voxel whose centre lies inside the matching regions (their union), 0 elsewhere. A contour belongs to the
-// slice it lies nearest to by position; referenced image UIDs are not looked at, because they are often wrong. Contours
-// outside the grid are left out. Throws Error(kNotFound) listing the names there are if none fits, and
-// Error(kInvalidArgument) if the contours do not lie in the grid's slices (drawn on another orientation).
+// slice it lies nearest to by position and reaches at most half the usual distance between contours, or half a slice if
+// that is more; referenced image UIDs are not looked at, because they are often wrong. Contours outside the grid are
+// left out. A region in which nothing was drawn marks nothing. Throws Error(kNotFound) listing the names there are if
+// none fits, and Error(kInvalidArgument) if the contours do not lie in the grid's slices (drawn on another orientation)
+// or a region has closed contours and not one of its voxels lies on the grid.
 LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Geometry& grid);
 
 }  // namespace consilium

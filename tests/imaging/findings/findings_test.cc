@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -116,6 +117,48 @@ TEST(Contours, HolesByEvenOddAndSlicesByPosition) {
   ExpectError(ErrorCode::kNotFound, "Regions there: GTV_1, Heart", [&] { ToLabelMap(s, "Liver", g); });
   s.rois[0].contours[0][0].z = 0;
   ExpectError(ErrorCode::kInvalidArgument, "do not lie in the slices", [&] { ToLabelMap(s, "GTV*", g); });
+}
+
+// The slices that a region fills whose square was drawn at each of `at_mm`, on slices of 2 mm.
+std::vector<std::int64_t> Filled(const std::vector<double>& at_mm) {
+  const Geometry g{{10, 10, 12}, {1, 1, 2}, {0, 0, 0}, {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}}};
+  RtStruct s;
+  s.rois = {{"GTV", {}}};
+  for (const double z : at_mm) s.rois[0].contours.push_back(Square(1.5, 4.5, z));
+  const LabelMap map = ToLabelMap(s, "GTV", g);
+  std::vector<std::int64_t> slices;
+  for (std::int64_t k = 0; k < g.size.z; ++k)
+    if (map.voxels[static_cast<std::size_t>(g.Offset(2, 2, k))] == 1) slices.push_back(k);
+  return slices;
+}
+
+TEST(Contours, AContourReachesHalfTheDistanceToTheNext) {
+  using testing::ElementsAre;
+  EXPECT_THAT(Filled({8}), ElementsAre(4));
+  EXPECT_THAT(Filled({8, 10, 12}), ElementsAre(4, 5, 6));
+  EXPECT_THAT(Filled({8, 12, 16}), ElementsAre(3, 4, 5, 6, 7, 8)) << "three on every second slice are six slices thick";
+  EXPECT_THAT(Filled({6, 12, 18}), ElementsAre(2, 3, 4, 5, 6, 7, 8, 9, 10)) << "on every third: nine";
+  EXPECT_THAT(Filled({9}), ElementsAre(4)) << "between two slices it is still one slice thick";
+  EXPECT_THAT(Filled({8.0000001, 11.9999999, 16}), ElementsAre(3, 4, 5, 6, 7, 8)) << "rounding changes nothing";
+}
+
+TEST(Contours, DrawnButOnNoVoxelIsAFaultAndNothingDrawnIsNone) {
+  const Geometry g{{10, 10, 3}, {1, 1, 2}, {0, 0, 0}, {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}}};
+  RtStruct s;
+  s.file = "x.dcm";
+  s.rois = {{"GTV_1", {}}};
+  EXPECT_EQ(ToLabelMap(s, "GTV*", g).CountNonZero(), 0) << "nothing was drawn: the patient has no tumour";
+  const auto fault = [&](const std::vector<Vec3>& contour) {
+    s.rois = {{"GTV_1", {Square(1.5, 4.5, 2)}}, {"GTV_2", {contour}}};
+    ExpectError(ErrorCode::kInvalidArgument, "the contours of GTV_2 in x.dcm mark no voxel of this series",
+                [&] { ToLabelMap(s, "GTV*", g); });
+  };
+  fault(Square(1.5, 4.5, 60));     // above the grid
+  fault(Square(101.5, 104.5, 2));  // beside it
+  fault(Square(1.1, 1.9, 2));      // between its voxels
+  fault({{1, 1, 2}, {5, 5, 2}});   // a line
+  s.rois[1].contours.push_back(Square(1.5, 2.5, 2));
+  EXPECT_GT(ToLabelMap(s, "GTV*", g).CountNonZero(), 0) << "one contour on the grid is enough";
 }
 
 TEST(Contours, PatternsIgnoreCaseAndTakeLists) {

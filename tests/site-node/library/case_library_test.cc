@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "site-node/library/case_library.h"
 
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dctk.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -49,6 +52,23 @@ class CaseLibraryTest : public testing::Test {
     for (const auto& entry : fs::recursive_directory_iterator(patient / "CT"))
       if (entry.is_regular_file()) slices.insert(entry.path());
     return *std::next(slices.begin(), 3);
+  }
+  // Shifts every contour along x.
+  static void MoveContours(const fs::path& structures, double mm) {
+    DcmFileFormat file;
+    ASSERT_TRUE(file.loadFile(structures.c_str()).good());
+    DcmStack stack;
+    while (file.getDataset()->nextObject(stack, true).good()) {
+      auto* points = dynamic_cast<DcmDecimalString*>(stack.top());
+      if (points == nullptr || points->getTag() != DCM_ContourData) continue;
+      OFVector<Float64> numbers;
+      points->getFloat64Vector(numbers);
+      OFString text;
+      for (std::size_t n = 0; n < numbers.size(); ++n)
+        text += fmt::format("{}{:.2f}", n == 0 ? "" : "\\", numbers[n] + (n % 3 == 0 ? mm : 0)).c_str();
+      points->putOFStringArray(text);
+    }
+    ASSERT_TRUE(file.saveFile(structures.c_str()).good());
   }
   static std::set<fs::path> Patients(const fs::path& images) {
     std::set<fs::path> patients;
@@ -141,6 +161,22 @@ TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
   EXPECT_EQ(report.changed.size(), 1U);
   EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
   EXPECT_TRUE(library->Images(record.id).reference);
+}
+
+// Contours far beside the images (a wrong frame, a scaled export) must not teach "no tumour".
+TEST_F(CaseLibraryTest, AContourThatMarksNoVoxelIsQuarantinedInWords) {
+  const fs::path images = CopyOfImages();
+  const auto ordered = Patients(images);
+  std::vector<fs::path> patients(ordered.begin(), ordered.end());
+  MoveContours(patients[0] / "PET" / "RTSTRUCT.dcm", 700);
+  const auto library = Open();
+  const ImportReport report = library->Import(images);
+  EXPECT_EQ(report.added, 5);
+  ASSERT_EQ(report.quarantined.size(), 1U);
+  EXPECT_EQ(report.quarantined[0].place, patients[0] / "PET" / "RTSTRUCT.dcm");
+  EXPECT_THAT(report.quarantined[0].reason, HasSubstr("mark no voxel of this series"));
+  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 1})) << "never trained or measured with";
+  EXPECT_EQ(library->Cases().front().note, "the contour cannot be used");
 }
 
 TEST_F(CaseLibraryTest, SamplesAreMadeOnceForAPlan) {
