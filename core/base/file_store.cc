@@ -3,6 +3,7 @@
 #include "core/base/file_store.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +66,24 @@ void SyncFolder(const fs::path& folder, Disk& disk) {
 
 fs::path FolderOf(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
 
+// Makes a new temporary file for `file` and holds its lock, which ends with the descriptor or the process: a file with
+// a lock has a writer that lives, whichever process or container that is in.
+int OpenTemporary(const fs::path& file, unsigned mode, fs::path& made) {
+  static std::atomic<unsigned> counter{0};
+  while (true) {
+    made = FolderOf(file) / ("." + file.filename().string() + std::string(kTemporary) + std::to_string(::getpid()) +
+                             "-" + std::to_string(++counter));
+    const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0 && errno == EEXIST) continue;  // a process of the same number left it
+    if (fd < 0) ThrowSystemError("write", file, errno);
+    struct ::stat status {};
+    while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (::fstat(fd, &status) == 0 && status.st_nlink > 0) return fd;
+    ::close(fd);  // swept between the two calls
+  }
+}
+
 // Removes the temporary file unless the rename has happened.
 class TemporaryFile {
  public:
@@ -91,12 +110,13 @@ void WriteAll(int fd, std::span<const std::byte> bytes, const fs::path& file, Di
   }
 }
 
+// Those whose writer is dead.
 void RemoveTemporaries(const fs::path& dir) {
   for (const auto& entry : fs::recursive_directory_iterator(dir)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && name.starts_with('.') && name.find(kTemporary) != std::string::npos) {
-      ::unlink(entry.path().c_str());
-    }
+    if (!name.starts_with('.') || name.find(kTemporary) == std::string::npos || !entry.is_regular_file()) continue;
+    const FileDescriptor fd(::open(entry.path().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (fd.get() >= 0 && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
   }
 }
 
@@ -131,15 +151,11 @@ std::vector<std::byte> ReadFile(const fs::path& file, std::uint64_t limit) {
 }
 
 void WriteFileDurably(const fs::path& file, std::span<const std::byte> bytes, unsigned mode, Disk& disk) {
-  static std::atomic<unsigned> counter{0};
-  TemporaryFile temporary(FolderOf(file) / ("." + file.filename().string() + std::string(kTemporary) +
-                                            std::to_string(::getpid()) + "-" + std::to_string(++counter)));
-  {
-    const FileDescriptor fd(::open(temporary.path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-    if (fd.get() < 0) ThrowSystemError("write", file, errno);
-    WriteAll(fd.get(), bytes, file, disk);
-    if (disk.Sync(fd.get()) != 0) ThrowSystemError("write", file, errno);
-  }
+  fs::path made;
+  const FileDescriptor fd(OpenTemporary(file, mode, made));
+  TemporaryFile temporary(std::move(made));
+  WriteAll(fd.get(), bytes, file, disk);
+  if (disk.Sync(fd.get()) != 0) ThrowSystemError("write", file, errno);
   if (disk.Rename(temporary.path().c_str(), file.c_str()) != 0) ThrowSystemError("write", file, errno);
   temporary.Release();
   SyncFolder(FolderOf(file), disk);

@@ -42,7 +42,8 @@ void WriteFileDurably(const std::filesystem::path& file, std::string_view text, 
 // one file. Not thread-safe for the same digest from two processes; safe from several threads.
 class FileStore {
  public:
-  // Makes the folder if it is missing, and removes temporary files that a crash left in it.
+  // Makes the folder if it is missing, and removes temporary files that a crash left in it; never those that another
+  // process is writing.
   explicit FileStore(std::filesystem::path dir, Disk& disk = SystemDisk());
 
   Digest Put(std::span<const std::byte> bytes);

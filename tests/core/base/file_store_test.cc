@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -137,6 +139,50 @@ TEST(FileStoreTest, WhatACrashLeftIsSweptAndDoesNoHarm) {
   FileStore again(folder.path());
   EXPECT_FALSE(fs::exists(leftover));
   EXPECT_EQ(again.Get(digest).size(), 5u);
+}
+
+// Somebody opens the store (`egress list`, say) while an update is being written by the service.
+class VisitedDisk : public Disk {
+ public:
+  explicit VisitedDisk(fs::path store) : store_(std::move(store)) {}
+  std::int64_t Write(int fd, const void* bytes, std::size_t size) override {
+    Visit();
+    return SystemDisk().Write(fd, bytes, size);
+  }
+  int Sync(int fd) override {
+    Visit();
+    return SystemDisk().Sync(fd);
+  }
+  int Rename(const char* from, const char* to) override {
+    Visit();
+    return SystemDisk().Rename(from, to);
+  }
+
+ private:
+  // Another process has locks of its own: a fork is one.
+  void Visit() const {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const FileStore visitor(store_);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    const FileStore same_process(store_);
+  }
+  fs::path store_;
+};
+
+TEST(FileStoreTest, WhatSomebodyIsWritingIsNotSwept) {
+  const TemporaryFolder folder;
+  VisitedDisk disk(folder.path());
+  FileStore store(folder.path(), disk);
+  const Digest digest = store.Put(Bytes("hello"));
+  EXPECT_EQ(store.Get(digest).size(), 5u);
+  EXPECT_EQ(FilesIn(folder.path()), 1);
+  WriteFileDurably(folder / "current.json", "{}", 0600, disk);
+  EXPECT_EQ(Content(folder / "current.json"), "{}");
 }
 
 TEST(FileStoreTest, AFailureAtAnyCallLeavesNoHalfFile) {
