@@ -23,7 +23,7 @@ struct SiteSettings {
   double max_update_norm = 1000;
   std::int64_t min_patients = 3;
   double backoff_first_s = 1;
-  double backoff_most_s = 60;
+  double backoff_most_s = 5;
   double predict_after_quiet_s = 5;
   std::int64_t keep_predictions = 10;
   std::int64_t prediction_quota_mb = 1024;
@@ -41,7 +41,8 @@ struct SiteSettings {
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm does not leave");
     v.Field("min_patients", min_patients, "an update learnt from fewer patients (people, not studies) does not leave");
     v.Field("backoff_first_s", backoff_first_s, "first wait before dialling the hub again; doubles, with jitter");
-    v.Field("backoff_most_s", backoff_most_s, "longest wait before dialling the hub again");
+    v.Field("backoff_most_s", backoff_most_s,
+            "longest wait before dialling the hub again; never more than the hub's heartbeat");
     v.Field("predict_after_quiet_s", predict_after_quiet_s, "predict by itself when no order came for so long");
     v.Field("keep_predictions", keep_predictions, "stored predictions of a case, by model");
     v.Field("prediction_quota_mb", prediction_quota_mb, "room for stored predictions; the oldest go first");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -92,7 +93,7 @@ class HubLink::Impl {
   Transfers MakeTransfers() { return {*stub_, MakeBackoff()}; }
 
  private:
-  Backoff MakeBackoff() const { return {options_.backoff_first_s, options_.backoff_most_s, options_.jitter_seed}; }
+  Backoff MakeBackoff() const { return {options_.backoff_first_s, backoff_most_s_, options_.jitter_seed}; }
 
   void KeepConnected(std::stop_token stop) {
     Backoff backoff = MakeBackoff();
@@ -136,6 +137,9 @@ class HubLink::Impl {
     SetConnected(true, {});
     LogInfo("connected to the hub", {{"site", site_}});
     const double heartbeat_s = answer.welcome().heartbeat_s() > 0 ? answer.welcome().heartbeat_s() : 15;
+    // A hub that comes back waits four heartbeats for its sites: none may sleep through that.
+    backoff_most_s_ = std::min(options_.backoff_most_s, heartbeat_s);
+    backoff.Limit(backoff_most_s_);
     {
       last_heard_ = std::chrono::steady_clock::now();
       std::jthread writer([&](std::stop_token ended) {
@@ -207,6 +211,7 @@ class HubLink::Impl {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Site::Stub> stub_;
   SiteId site_;  // the dialling thread's
+  std::atomic<double> backoff_most_s_{options_.backoff_most_s};
   std::atomic<std::chrono::steady_clock::time_point> last_heard_;
   std::mutex mutex_;
   std::condition_variable_any wake_;

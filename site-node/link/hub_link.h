@@ -20,7 +20,7 @@ struct HubLinkOptions {
   std::string hub;  // host:port
   std::string program_version;
   double backoff_first_s = 1;
-  double backoff_most_s = 60;
+  double backoff_most_s = 5;  // and never more than the hub's heartbeat, once it said welcome
   std::uint64_t jitter_seed = 0;
 };
 
@@ -35,8 +35,8 @@ enum class Stage { kDownloading, kEvaluating, kTraining, kUploading };
 using TransferProgress = std::function<void(double fraction)>;
 
 // The site's one way to the hub. It dials out over mutual TLS 1.3, keeps one control stream open for the hub to push
-// on, dials again after a cut (1 to 60 s, with jitter), and moves files on streams of their own. All methods may be
-// called from any thread.
+// on, dials again after a cut (after 1 s to the hub's heartbeat, with jitter), and moves files on streams of their own.
+// All methods may be called from any thread.
 class HubLink {
  public:
   // Starts dialling. `counts` is asked at every Hello, on the link's thread. `listener` must outlive the link.

@@ -26,6 +26,13 @@ TEST(Backoff, StartsAgainAfterASuccess) {
   EXPECT_LE(backoff.Next().count(), 1);
 }
 
+TEST(Backoff, ALowerLimitHoldsFromTheNextWaitOn) {
+  Backoff backoff(1, 60, 7);
+  for (int i = 0; i < 8; ++i) backoff.Next();
+  backoff.Limit(0.5);
+  for (int i = 0; i < 4; ++i) EXPECT_LE(backoff.Next().count(), 0.5);
+}
+
 TEST(Backoff, SitesDoNotComeBackTogether) {
   Backoff one(1, 60, 1), other(1, 60, 2);
   EXPECT_NE(one.Next().count(), other.Next().count());

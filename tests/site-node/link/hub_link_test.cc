@@ -12,6 +12,7 @@
 
 #include "core/base/file_store.h"
 #include "proto/codec.h"
+#include "site-node/site_settings.h"
 #include "tests/site-node/error_of.h"
 #include "tests/site-node/fake_hub.h"
 #include "tests/support/fake_clock.h"
@@ -45,6 +46,7 @@ class Heard final : public HubListener {
   void OnConnection(bool connected, const std::string& why_not) override {
     Keep([&] {
       connects += connected ? 1 : 0;
+      failures += connected ? 0 : 1;
       if (!connected) why = why_not;
     });
   }
@@ -59,7 +61,7 @@ class Heard final : public HubListener {
   std::vector<CancelOrder> cancels;
   std::vector<UpdateVerdict> verdicts;
   std::vector<std::string> states;
-  int connects = 0;
+  int connects = 0, failures = 0;
   std::string why;
 
  private:
@@ -189,6 +191,24 @@ TEST_F(HubLinkTest, DialsAgainAfterACutAndWhatMattersIsSaidThen) {
   hub_.WaitForMessage([](const auto& message) { return message.has_refusal(); });
   for (const v1::SiteMessage& message : hub_.seen().messages) EXPECT_FALSE(message.has_progress());
   EXPECT_EQ(hub_.seen().hellos, 2);
+}
+
+// The hub is away for a while. Without its heartbeat as a limit the tenth dial would come after a minute and more, and
+// the hub, back again, would have given this site up after four heartbeats.
+TEST_F(HubLinkTest, DialsAtTheHubsHeartbeatHoweverLongTheHubIsAway) {
+  const HubLink link({hub_.address(), "0.1", 0.2, 60, 1}, hub_.CredentialsFor("north"), heard_, [] {
+    return PatientCounts{7, 2};
+  });
+  ASSERT_TRUE(heard_.WaitUntil([&] { return heard_.connects == 1; }));
+  hub_.Stop();
+  ASSERT_TRUE(heard_.WaitUntil([&] { return heard_.failures >= 10; }));
+  hub_.Restart();
+  EXPECT_TRUE(heard_.WaitUntil([&] { return heard_.connects == 2; }));
+}
+
+TEST(SiteSettings, DialBeforeAHubThatCameBackGivesTheSiteUp) {
+  constexpr double kGraceS = 4 * 5;  // the hub's, at its usual heartbeat
+  EXPECT_LE(2 * SiteSettings().backoff_most_s, kGraceS);
 }
 
 TEST_F(HubLinkTest, AModelIsFetchedInPiecesAndResumedAfterACut) {
