@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/slice_header.h"
@@ -33,8 +34,8 @@ class Scan {
       } else {
         Parse(file, scan);
       }
-    } catch (const Error& error) {
-      Damaged(file, scan, std::string("not readable: ") + error.what());
+    } catch (const std::exception& failure) {
+      Damaged(file, scan, std::string("not readable: ") + AsError(failure).what());
     }
   }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
+#include "core/base/as_error.h"
 #include "imaging/dicom/rtstruct_reader.h"
 
 namespace consilium {
@@ -89,8 +89,8 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   for (const fs::path& file : scan.structure_sets) {
     try {
       structures.push_back(ReadRtStruct(file));
-    } catch (const Error& error) {
-      out.rejected.push_back({file, error.what()});
+    } catch (const std::exception& failure) {
+      out.rejected.push_back({file, AsError(failure).what()});
     }
   }
   for (const Series& pet : scan.usable) {

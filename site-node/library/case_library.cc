@@ -10,6 +10,7 @@
 #include <set>
 #include <span>
 
+#include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "core/base/file_store.h"
 #include "core/base/log.h"
@@ -147,17 +148,17 @@ CaseLibrary::Found CaseLibrary::Inspect(const PatientCase& patient) const {
     ToVolume(patient.pet, MakeSeriesKey(patient.pet, site_key_));
     ToVolume(patient.ct, MakeSeriesKey(patient.ct, site_key_));
     found.usable = true;
-  } catch (const Error& error) {
-    found.troubles.push_back({found.pet.front().parent_path(), error.what()});
+  } catch (const std::exception& failure) {
+    found.troubles.push_back({found.pet.front().parent_path(), AsError(failure).what()});
     return found;
   }
   if (!patient.contour) return found;
   try {
     ToLabelMap(ReadRtStruct(*patient.contour), options_.contours, patient.pet.geometry);
     found.contour = {*patient.contour};
-  } catch (const Error& error) {
+  } catch (const std::exception& failure) {
     found.note = "the contour cannot be used";
-    found.troubles.push_back({*patient.contour, error.what()});
+    found.troubles.push_back({*patient.contour, AsError(failure).what()});
   }
   return found;
 }
@@ -388,8 +389,9 @@ PreparedCases CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, std::st
     try {
       prepared.samples.push_back(Prepared(record.id, plan));
       patients.insert(record.patient.Reveal());
-    } catch (const Error& error) {  // its words may name a file, and that a patient
-      LogWarning("a case cannot be prepared and is left out", {{"case", record.id}, {"code", Name(error.code())}});
+    } catch (const std::exception& failure) {  // its words may name a file, and that a patient
+      LogWarning("a case cannot be prepared and is left out",
+                 {{"case", record.id}, {"code", Name(AsError(failure).code())}});
     }
   }
   prepared.patients = std::ssize(patients);

@@ -12,11 +12,13 @@
 #include <set>
 
 #include "core/base/file_store.h"
+#include "imaging/dicom/series_reader.h"
 #include "imaging/phantom/anatomy.h"
 #include "imaging/phantom/phantom.h"
 #include "imaging/phantom/style.h"
 #include "tests/site-node/error_of.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/scarce_memory.h"
 #include "tests/support/temporary_folder.h"
 
 namespace consilium {
@@ -161,6 +163,29 @@ TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
   EXPECT_EQ(report.changed.size(), 1U);
   EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
   EXPECT_TRUE(library->Images(record.id).reference);
+}
+
+// A study too large for this machine is no Error of ours but std::bad_alloc, from the middle of the import.
+TEST_F(CaseLibraryTest, AStudyTooLargeForTheMemoryIsNamedAndTheRestIsTakenIn) {
+  const fs::path images = folder_ / "images";
+  WritePhantoms({.dir = images, .patients = 1, .style = "north", .seed = 11});
+  WritePhantoms({.dir = images, .patients = 1, .style = "valley", .seed = 11});
+  const auto bytes = [&](const char* patient) {
+    return static_cast<std::size_t>(2 * ReadSeries(images / patient / "CT").geometry.size.count());
+  };
+  ASSERT_LT(bytes("valley-001"), bytes("north-001"));
+  const auto library = Open();
+  ImportReport report;
+  {
+    const ScarceMemory scarce(bytes("north-001") - 1);
+    report = library->Import(images);
+  }
+  EXPECT_EQ(report.added, 1);
+  ASSERT_EQ(report.quarantined.size(), 1U);
+  EXPECT_THAT(report.quarantined[0].place.string(), HasSubstr("north-001"));
+  EXPECT_EQ(report.quarantined[0].reason, "there is too little memory for it");
+  EXPECT_EQ(library->Cases().front().patient.Reveal(), "valley-001");
+  EXPECT_EQ(library->Import(images).added, 1) << "with memory it is taken in";
 }
 
 // Contours far beside the images (a wrong frame, a scaled export) must not teach "no tumour".
