@@ -23,6 +23,7 @@ struct Lesion {
 struct LesionList {
   LabelMap labels;              // voxel value = lesion number (at most 255; smaller ones are dropped)
   std::vector<Lesion> lesions;  // by number
+  std::int64_t left_out = 0;    // smaller ones after the 255th, which have no number
 };
 
 }  // namespace consilium

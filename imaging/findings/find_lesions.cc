@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 
 namespace consilium {
 namespace {
@@ -83,9 +84,12 @@ LesionList FindLesions(const LabelMap& mask, const Volume& pet, const Probabilit
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return sums[a].voxels > sums[b].voxels; });
-  if (order.size() > kMostLesions) order.resize(kMostLesions);
-
   LesionList out{{mask.geometry, std::vector<std::uint8_t>(mask.voxels.size())}, {}};
+  if (order.size() > kMostLesions) {
+    out.left_out = static_cast<std::int64_t>(order.size() - kMostLesions);
+    LogWarning("more lesions than a label map can number; the smallest are left out", {{"left_out", out.left_out}});
+    order.resize(kMostLesions);
+  }
   std::vector<std::uint8_t> number_of(sums.size() + 1);
   for (std::size_t n = 0; n < order.size(); ++n) {
     const Sums& s = sums[order[n]];

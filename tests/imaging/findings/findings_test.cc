@@ -50,6 +50,22 @@ TEST(FindLesions, JoinsCornersAndOrdersBySize) {
   EXPECT_EQ(FindLesions(mask, Ramp(Grid()), nullptr, 0.015).lesions.size(), 1u);
 }
 
+TEST(FindLesions, SaysHowManyHaveNoNumber) {
+  Geometry g = Grid();
+  g.size = {24, 20, 8};
+  LabelMap mask = Empty(g);
+  std::int64_t single = 0;
+  for (std::int64_t k = 0; k < 8; k += 2)
+    for (std::int64_t j = 0; j < 20; j += 2)
+      for (std::int64_t i = 0; i < 24 && single < 300; i += 2, ++single) Set(mask, i, j, k);
+  testing::internal::CaptureStderr();
+  const LesionList found = FindLesions(mask, Ramp(g), nullptr);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("left_out=45"));
+  EXPECT_EQ(found.lesions.size(), 255u);
+  EXPECT_EQ(found.left_out, 45);
+  EXPECT_EQ(found.labels.CountNonZero(), 255);
+}
+
 TEST(FindLesions, RefusesAnotherGrid) {
   Geometry other = Grid();
   other.origin_mm.x += 1;
