@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/file_store.h"
 
 namespace consilium {
 namespace {
@@ -104,16 +105,19 @@ ReaderFile ReadReaderFile(const std::filesystem::path& place) {
 }
 
 void WriteReaderFile(const std::filesystem::path& path, const ReaderFile& file) {
-  const std::string text = ToText(file);
   const int handle = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (handle < 0 && errno == EEXIST)
     throw Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", path.string()), "Choose another name.");
-  const ssize_t written = handle < 0 ? -1 : ::write(handle, text.data(), text.size());
-  const int why = errno;
-  if (handle >= 0) ::close(handle);
-  if (written != static_cast<ssize_t>(text.size()))
-    throw Error(ErrorCode::kUnavailable, fmt::format("cannot write {}: {}", path.string(), strerror(why)),
+  if (handle < 0)
+    throw Error(ErrorCode::kUnavailable, fmt::format("cannot write {}: {}", path.string(), strerror(errno)),
                 "Check the folder, its rights and the room on the disk.");
+  ::close(handle);  // the name is ours
+  try {
+    WriteFileDurably(path, ToText(file), 0600);
+  } catch (const Error&) {
+    ::unlink(path.c_str());
+    throw;
+  }
 }
 
 }  // namespace consilium

@@ -39,7 +39,8 @@ ReaderFile ParseReaderFile(std::string_view text, std::string_view name);
 // kInvalidArgument).
 ReaderFile ReadReaderFile(const std::filesystem::path& place);
 
-// Makes the file with mode 0600. Throws Error(kAlreadyExists) rather than write over one.
+// Makes the file with mode 0600, whole and durable or not at all. Throws Error(kAlreadyExists) rather than write over
+// one, and Error as WriteFileDurably.
 void WriteReaderFile(const std::filesystem::path& path, const ReaderFile& file);
 
 }  // namespace consilium

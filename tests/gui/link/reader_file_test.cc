@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "core/base/error.h"
@@ -76,6 +78,20 @@ TEST_F(ReaderFileTest, IsWrittenOnceAndOnlyForItsOwner) {
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   EXPECT_EQ(ReadReaderFile(path), Example());
   EXPECT_THROW(WriteReaderFile(path, Example()), Error);
+}
+
+// The disk has room for half of it.
+TEST_F(ReaderFileTest, AHalfFileIsNeverLeft) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const struct rlimit little { 100, before.rlim_max };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  EXPECT_THROW(WriteReaderFile(folder_ / "lee.reader", Example()), Error);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  WriteReaderFile(folder_ / "lee.reader", Example());
+  EXPECT_EQ(ReadReaderFile(folder_ / "lee.reader"), Example());
 }
 
 TEST_F(ReaderFileTest, AFolderMustHoldExactlyOne) {
