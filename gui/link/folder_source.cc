@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/seg_reader.h"
@@ -58,8 +59,8 @@ class FolderSource::Worker {
   void Run(std::stop_token stop) {
     try {
       Scan(stop);
-    } catch (const Error& error) {
-      return Report(error);
+    } catch (const std::exception& failure) {  // nobody is above this thread
+      return Report(AsError(failure));
     }
     while (true) {
       std::string id;
@@ -70,8 +71,8 @@ class FolderSource::Worker {
       }
       try {
         Load(id);
-      } catch (const Error& error) {
-        Report(error);
+      } catch (const std::exception& failure) {
+        Report(AsError(failure));
       }
     }
   }
@@ -111,9 +112,9 @@ class FolderSource::Worker {
       PatientText series;
       try {
         series = ReadSegInfo(file).referenced_series_uid;
-      } catch (const Error& error) {
+      } catch (const std::exception& failure) {
         if (options_.segmentation) throw;
-        rejected_.push_back({file, error.what()});
+        rejected_.push_back({file, AsError(failure).what()});
         continue;
       }
       bool used = false;

@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "core/base/as_error.h"
 #include "core/base/certificate.h"
 #include "core/base/error.h"
 #include "gui/link/panel_codec.h"
@@ -88,24 +89,33 @@ class SiteLink::Worker {
   void Follow(std::stop_token stop) {
     milliseconds pause = kFirstPause;
     while (!stop.stop_requested()) {
-      grpc::ClientContext context;
-      std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
-      const auto reader = stub_->Watch(&context, v1::PanelWatchRequest());
-      v1::PanelState state;
-      bool first = true;
-      while (reader->Read(&state)) {
-        if (first) Tell({});
-        Show(state, first);
-        first = false;
-        pause = kFirstPause;
+      try {
+        FollowOnce(pause, stop);
+      } catch (const std::exception& failure) {  // nobody is above this thread
+        Report(AsError(failure));
       }
-      const grpc::Status status = reader->Finish();
       if (stop.stop_requested()) return;
-      const Error error = ToError(status, "cannot reach the site node at " + reader_.panel);
-      Tell(tr("Not connected: %1. Trying again.").arg(QString::fromUtf8(error.what())));
       Pause(pause, stop);
       pause = std::min(2 * pause, kLongestPause);
     }
+  }
+
+  void FollowOnce(milliseconds& pause, std::stop_token stop) {
+    grpc::ClientContext context;
+    std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+    const auto reader = stub_->Watch(&context, v1::PanelWatchRequest());
+    v1::PanelState state;
+    bool first = true;
+    while (reader->Read(&state)) {
+      if (first) Tell({});
+      Show(state, first);
+      first = false;
+      pause = kFirstPause;
+    }
+    const grpc::Status status = reader->Finish();
+    if (stop.stop_requested()) return;
+    const Error error = ToError(status, "cannot reach the site node at " + reader_.panel);
+    Tell(tr("Not connected: %1. Trying again.").arg(QString::fromUtf8(error.what())));
   }
 
   void Show(const v1::PanelState& state, bool first) {
@@ -115,8 +125,8 @@ class SiteLink::Worker {
       if (first || listed != listed_) WishList();
       listed_ = listed;
       InQtThread([this, view = std::move(view)] { Q_EMIT link_.FederationChanged(view); });
-    } catch (const Error& error) {
-      Report(error);
+    } catch (const std::exception& failure) {
+      Report(AsError(failure));
     }
   }
 
@@ -136,7 +146,8 @@ class SiteLink::Worker {
           FetchList(stop);
         else
           FetchCase(*id, stop);
-      } catch (const Error& error) {
+      } catch (const std::exception& failure) {
+        const Error error = AsError(failure);
         if (stop.stop_requested() || error.code() == ErrorCode::kCancelled) continue;
         Report(error);
         if (error.code() != ErrorCode::kUnavailable) continue;
@@ -202,8 +213,8 @@ class SiteLink::Worker {
           room_.release();
           Q_EMIT link_.SlabArrived(slab);
         });
-      } catch (const Error& error) {
-        bad = error;
+      } catch (const std::exception& failure) {
+        bad = AsError(failure);
         context.TryCancel();
       }
     }

@@ -16,6 +16,7 @@
 #include "imaging/dicom/series_reader.h"
 #include "tests/gui/support/phantom_folder.h"
 #include "tests/gui/support/qt_environment.h"
+#include "tests/support/scarce_memory.h"
 
 namespace consilium {
 namespace {
@@ -152,6 +153,24 @@ TEST_F(FolderSourceTest, AnUnknownCaseIsTroubleAndTheNextOneOpens) {
   source.OpenCase("case-9");
   ASSERT_TRUE(Wait([&] { return !heard.trouble.empty(); }));
   EXPECT_THAT(heard.trouble, HasSubstr("there is no case case-9"));
+  source.OpenCase("case-2");
+  EXPECT_TRUE(Wait([&] { return heard.opened && heard.opened->item.id == "case-2"; }));
+}
+
+// Without enough memory the window stays, says so, and opens the next case.
+TEST_F(FolderSourceTest, ACaseTooLargeForTheMemoryIsTroubleAndTheNextOneOpens) {
+  FolderSource source(Options(false));
+  Heard heard(source);
+  source.Start();
+  ASSERT_TRUE(Wait([&] { return !heard.cases.empty(); })) << heard.trouble;
+  {
+    const auto pet_bytes = static_cast<std::size_t>(2 * folder_->pet().geometry.size.count());
+    const ScarceMemory scarce(pet_bytes - 1);
+    source.OpenCase("case-1");
+    ASSERT_TRUE(Wait([&] { return !heard.trouble.empty(); }));
+  }
+  EXPECT_THAT(heard.trouble, HasSubstr("there is too little memory for it\nClose other programs"));
+  EXPECT_FALSE(heard.opened);
   source.OpenCase("case-2");
   EXPECT_TRUE(Wait([&] { return heard.opened && heard.opened->item.id == "case-2"; }));
 }
