@@ -165,8 +165,20 @@ void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std
   if (std::filesystem::exists(out)) {
     throw Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", out.string()), "Choose another file.");
   }
+  if (address.starts_with("0.0.0.0:") || address.starts_with("[::]:")) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the panel listens at {}, which is every address of this machine: no desktop can dial that",
+                            address),
+                "Name the address that desktops reach it by: --panel HOST:PORT");
+  }
   Readers readers(place.readers(), Pointer(passphrase), SystemClock());
-  WriteReaderFile(out, readers.Add(name, settings.site.empty() ? "site" : settings.site, address));
+  const ReaderFile file = readers.Add(name, settings.site.empty() ? "site" : settings.site, address);
+  try {
+    WriteReaderFile(out, file);
+  } catch (const Error&) {  // nobody holds the key: the name is free again
+    readers.Remove(name);
+    throw;
+  }
   std::cout << fmt::format(
       "Reader {} may look at the panel at {}. Give {} to that person only; open it with:\n"
       "  consilium-desktop --connect {}\n",
