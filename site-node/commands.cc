@@ -153,6 +153,20 @@ void RunServe(const SiteDirectory& place, const ServeOptions& options) {
   LogInfo("stopping", {{"signal", signal}});
 }
 
+namespace {
+
+// What a desktop can dial: host:port, and a port that is known.
+void RequireDialable(const std::string& address) {
+  const auto colon = address.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  Require(digits && colon > 0 && std::stoi(port) >= 1 && std::stoi(port) <= 65535,
+          fmt::format("a desktop cannot dial the panel at {}", address.empty() ? "nothing" : address),
+          "Give the panel's address: --panel HOST:PORT. A running service writes its own.");
+}
+
+}  // namespace
+
 void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std::filesystem::path& out,
                   const std::optional<std::string>& panel, const std::optional<Secret>& passphrase) {
   const SiteSettings settings = ReadSettings(place);
@@ -171,6 +185,7 @@ void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std
                             address),
                 "Name the address that desktops reach it by: --panel HOST:PORT");
   }
+  RequireDialable(address);
   Readers readers(place.readers(), Pointer(passphrase), SystemClock());
   const ReaderFile file = readers.Add(name, settings.site.empty() ? "site" : settings.site, address);
   try {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands that compute: `train` and `predict`.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -53,6 +54,26 @@ std::vector<CaseRecord> ChosenCases(CaseLibrary& library, const PredictCommandOp
                 "Import patients first: consilium-site import DIR");
   }
   return chosen;
+}
+
+// A place that cannot be written is told before the training, not after it.
+void RequireWritable(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  Require(std::filesystem::is_directory(folder) && ::access(folder.c_str(), W_OK) == 0,
+          fmt::format("cannot write {}: its folder is not there, or not for this account", file.string()),
+          "Make the folder first, or name another file.");
+  Require(!std::filesystem::is_directory(file), fmt::format("cannot write {}: it is a folder", file.string()),
+          "Name a file in it.");
+}
+
+void MakeFolder(const std::filesystem::path& folder) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (!failed && !std::filesystem::is_directory(folder)) failed = std::make_error_code(std::errc::not_a_directory);
+  if (!failed) return;
+  throw Error(ErrorCode::kPermissionDenied,
+              fmt::format("cannot make the folder {}: {}", folder.string(), failed.message()),
+              "Give another folder with --out.");
 }
 
 // Where predictions come from: the running service, or this process.
@@ -123,6 +144,11 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   RunPlan plan = ReadRunPlan(options.plan);
   if (options.steps) plan.train.steps = *options.steps;
   plan.Validate();
+  Require(options.round >= 1 && options.round <= plan.rounds,
+          fmt::format("round {} is none of the plan's {}", options.round, plan.rounds),
+          "Rounds count from 1: --round 1");
+  RequireWritable(options.update);
+  if (options.model_out) RequireWritable(*options.model_out);
   const GlobalModel model = options.model ? ReadModelFile(*options.model) : FirstModel(plan);
   RequireModelFitsPlan(model, plan);
 
@@ -162,7 +188,7 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
   const SiteSettings settings = ReadSettings(place);
   CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
   const std::vector<CaseRecord> cases = ChosenCases(library, options);
-  std::filesystem::create_directories(options.out);
+  MakeFolder(options.out);
   const Outbox outbox(place.outbox());
 
   std::optional<OwnPredictor> own;

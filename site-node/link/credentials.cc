@@ -28,10 +28,17 @@ SiteCredentials ReadCredentials(const SiteDirectory& place, const Secret* passph
     }
   }
   SiteCredentials credentials;
-  credentials.key_pem = PrivateKey::FromPem(ReadPem(place.key()), passphrase).ToPem();
+  const PrivateKey key = PrivateKey::FromPem(ReadPem(place.key()), passphrase);
+  credentials.key_pem = key.ToPem();
   credentials.certificate_pem = ReadPem(place.certificate());
   credentials.authority_pem = ReadPem(place.authority());
   const Certificate certificate = Certificate::FromPem(credentials.certificate_pem);
+  if (key.public_key() != certificate.public_key()) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                fmt::format("{} is not the key of {}", place.key().string(), place.certificate().string()),
+                "Put the key of this certificate back, or ask the hub's administrator for a new invitation and join "
+                "again.");
+  }
   if (certificate.NotAfter() < SystemClock().Wall()) {
     throw Error(ErrorCode::kUnauthenticated,
                 fmt::format("this site's certificate expired on {}", ToIso8601(certificate.NotAfter())),

@@ -16,8 +16,9 @@ struct SiteCredentials {
   std::string authority_pem;  // of the hub, pinned when the site joined
 };
 
-// Reads the three files in the site's folder. Throws Error(kFailedPrecondition) if the site has not joined yet,
-// Error(kUnauthenticated) if the passphrase is missing or wrong or the certificate has expired.
+// Reads the three files in the site's folder. Throws Error(kFailedPrecondition) if the site has not joined yet or
+// the key is another one's, Error(kUnauthenticated) if the passphrase is missing or wrong or the certificate has
+// expired.
 SiteCredentials ReadCredentials(const SiteDirectory& place, const Secret* passphrase);
 
 }  // namespace consilium

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/file_store.h"
+
 namespace consilium {
 
 Outbox::Outbox(std::filesystem::path dir) : dir_(std::move(dir)) { std::filesystem::create_directories(dir_); }
@@ -16,7 +18,8 @@ std::filesystem::path Outbox::Put(const CaseId& id, const Digest& model,
   const std::filesystem::path file = dir_ / fmt::format("{}-{}.dcm", id.text(), model.Short());
   const std::filesystem::path part = std::filesystem::path(file) += ".part";
   write(part);
-  std::filesystem::rename(part, file);
+  WriteFileDurably(file, ReadFile(part), 0600);  // it names the patient: for the site's own account only
+  std::filesystem::remove(part);
   return file;
 }
 

@@ -45,6 +45,81 @@ TEST(SiteSettings, AValueOutOfItsRangeNamesTheKey) {
   EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("`max_update_norm` must be greater than 0"));
 }
 
+TEST(SiteSettings, EveryRuleNamesItsKeyAndWhatToDo) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  const std::pair<const char*, const char*> lines[] = {
+      {"threads = -1", "`threads` must be 0 to 1024"},
+      {"threads = 1025", "`threads` must be 0 to 1024"},
+      {"validation_patients = -1", "`validation_patients` must not be negative"},
+      {"contours = []", "`contours` must name at least one contour"},
+      {"max_update_norm = 0.0", "`max_update_norm` must be greater than 0"},
+      {"max_update_norm = nan", "`max_update_norm` must be"},
+      {"min_patients = 0", "`min_patients` must be 1 or more"},
+      {"backoff_first_s = 0.0", "`backoff_most_s` must be at least backoff_first_s"},
+      {"backoff_first_s = 5.0\nbackoff_most_s = 4.0", "`backoff_most_s` must be at least backoff_first_s"},
+      {"predict_after_quiet_s = -0.1", "`predict_after_quiet_s` must not be negative"},
+      {"keep_predictions = 0", "`keep_predictions` must be 1 or more"},
+      {"prediction_quota_mb = 0", "`prediction_quota_mb` must be 1 or more"}};
+  for (const auto& [line, words] : lines) {
+    SCOPED_TRACE(line);
+    WriteFileDurably(place.settings(), line);
+    const Error error = ErrorOf([&] { ReadSettings(place); });
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), HasSubstr(std::string("site.toml")));
+    EXPECT_THAT(error.what(), HasSubstr(words));
+  }
+}
+
+TEST(SiteSettings, TheEdgesOfTheRulesAreInside) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  WriteFileDurably(
+      place.settings(),
+      "threads = 1024\nvalidation_patients = 0\nmin_patients = 1\nbackoff_first_s = 2.0\n"
+      "backoff_most_s = 2.0\npredict_after_quiet_s = 0.0\nkeep_predictions = 1\nprediction_quota_mb = 1\n");
+  const SiteSettings settings = ReadSettings(place);
+  EXPECT_EQ(settings.threads, 1024);
+  EXPECT_EQ(settings.validation_patients, 0);
+  EXPECT_EQ(settings.contours, SiteSettings().contours) << "what the file does not name keeps its default";
+}
+
+TEST(SiteSettings, AnotherTypeOrBrokenTomlIsToldWithTheLine) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  WriteFileDurably(place.settings(), "# mine\nthreads = \"two\"\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(),
+              HasSubstr("site.toml, line 2: `threads` must be a whole number"));
+  WriteFileDurably(place.settings(), "contours = \"GTV*\"\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("`contours` must be"));
+  WriteFileDurably(place.settings(), "hub = 'a'\nthreads =\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("site.toml, line 2"));
+}
+
+TEST(SiteSettings, NothingBadIsWritten) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  SiteSettings good;
+  good.hub = "good:1";
+  WriteSettings(place, good);
+  SiteSettings bad;
+  bad.min_patients = 0;
+  EXPECT_THAT(ErrorOf([&] { WriteSettings(place, bad); }).what(), HasSubstr("min_patients"));
+  EXPECT_EQ(ReadSettings(place).hub, "good:1");
+}
+
+TEST(SiteSettings, TheFileExplainsEveryKey) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  WriteSettings(place, {});
+  const std::vector<std::byte> bytes = ReadFile(place.settings());
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const char* words : {"threads = 0", "panel_listen = \"127.0.0.1:7443\"", "auto, cpu or cuda:N",
+                            "names of the tumour's contour", "an update learnt from fewer patients does not leave"}) {
+    EXPECT_THAT(text, HasSubstr(words));
+  }
+}
+
 TEST(SiteDirectory, IsMadeForItsOwnAccountOnly) {
   const TemporaryFolder scratch;
   const SiteDirectory place(scratch / "made");

@@ -159,7 +159,7 @@ void Print(const Inspection& i) {
   Table table({"array", "shape", "numbers", "norm", "lowest", "highest"});
   for (const ArrayFacts& a : i.arrays) {
     const std::string mark = a.not_finite == 0 ? "" : fmt::format(" ({} not finite)", a.not_finite);
-    table.Row({a.name + mark, Shape(a.shape), Thousands(a.numbers), fmt::format("{:.4g}", a.norm),
+    table.Row({OneLine(a.name) + mark, Shape(a.shape), Thousands(a.numbers), fmt::format("{:.4g}", a.norm),
                fmt::format("{:.4g}", a.low), fmt::format("{:.4g}", a.high)});
   }
   fmt::print("\n{}", table.Text());
@@ -220,7 +220,8 @@ void Run(const fs::path& file, bool json) {
           "Give a .safetensors file (a model of the hub, an update of a site) or a DICOM SEG.");
   const Inspection result = InspectArrays(file, bytes);
   if (json) {
-    std::cout << ToJson(result).dump(2) << std::endl;
+    // A file's name need not be UTF-8: it is shown with replacement characters.
+    std::cout << ToJson(result).dump(2, ' ', false, ordered_json::error_handler_t::replace) << std::endl;
   } else {
     Print(result);
     std::fflush(stdout);

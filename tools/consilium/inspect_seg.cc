@@ -12,14 +12,14 @@
 #include "tools/consilium/machine.h"
 
 namespace consilium {
-namespace {
 
-// Words of a file must not move the cursor.
 std::string OneLine(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
   return text;
 }
+
+namespace {
 
 std::string Json(const SegInfo& info, const std::filesystem::path& file, const Digest& digest, std::uint64_t bytes) {
   nlohmann::ordered_json out = {{"file", file.string()},

@@ -47,6 +47,8 @@ struct StudyOptions {
     Require(patients >= 3, "a study needs 3 or more phantom patients a hospital: 2 are for validation");
     Require(held_out >= 1, "a study needs at least one held-out patient a hospital");
     Require(threads >= 0, "a negative number of threads");
+    Require(data.empty() || fs::is_directory(data), "there is no folder " + data.string(),
+            "docs/real-data.md says where the patients are to be had.");
   }
 };
 

@@ -1,0 +1,302 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+// consilium-site, run as people run it: what it makes offline, and that every bad input is refused in words.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/base/certificate.h"
+#include "core/base/file_store.h"
+#include "core/base/reader_file.h"
+#include "core/model/model_card.h"
+#include "core/model/model_update.h"
+#include "imaging/dicom/seg_reader.h"
+#include "imaging/phantom/phantom.h"
+#include "tests/site-node/small_samples.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/tools/consilium/front_door.h"
+
+namespace consilium {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr const char* kTinyPlan = "plan.toml";
+
+// One site with three patients, a plan whose training takes a moment, and a model of that plan.
+class Commands : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder();
+    WritePhantoms({.dir = At("images"), .patients = 3, .style = "north", .seed = 11});
+    imported_ = RunSite("import " + At("images").string() + " --json");
+    RunPlan plan = SmallPlan();
+    plan.prep.spacing_mm = 16;
+    WriteFileDurably(At(kTinyPlan), ToToml(plan));
+    WriteFileDurably(At("model"), ModelOf(plan, InitialParameters(plan.network, 5)));
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static fs::path At(const std::string& name) { return *folder_ / name; }
+  static std::vector<std::byte> ModelOf(const RunPlan& plan, const Parameters& parameters) {
+    ModelCard card;
+    card.network = plan.network;
+    card.prep = plan.prep;
+    return SerializeModel(card, parameters);
+  }
+  // Runs in the folder, so that names are short; a site.toml says the processor, whatever the machine has.
+  static Ran RunSite(const std::string& words, const std::string& site = "site") {
+    return RunConsilium(words + " --dir " + site + " < /dev/null", "cd " + folder_->path().string() + " &&");
+  }
+  // Exit code 1, an error with these words, a next step, and no talk of a bug.
+  static Ran ExpectRefused(const std::string& words, const std::string& what, const std::string& next = "",
+                           const std::string& site = "site") {
+    const Ran ran = RunSite(words, site);
+    SCOPED_TRACE(words + "\n" + ran.err);
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, HasSubstr("error: "));
+    EXPECT_THAT(ran.err, HasSubstr(what));
+    EXPECT_THAT(ran.err, HasSubstr(next));
+    EXPECT_THAT(ran.err, Not(HasSubstr("This is a bug")));
+    EXPECT_EQ(ran.out, "");
+    return ran;
+  }
+  static json Cases(const std::string& site = "site") { return json::parse(RunSite("cases --json", site).out); }
+
+  static inline TemporaryFolder* folder_ = nullptr;
+  static inline Ran imported_;
+};
+
+TEST_F(Commands, ImportCountsAndCasesListsThem) {
+  ASSERT_EQ(imported_.exit_code, 0) << imported_.err;
+  const json counts = json::parse(imported_.out);
+  EXPECT_EQ(counts.at("added"), 3);
+  EXPECT_EQ(counts.at("training"), 1);
+  EXPECT_EQ(counts.at("validation"), 2);
+  const json cases = Cases();
+  ASSERT_EQ(cases.size(), 3U);
+  EXPECT_EQ(cases.at(0).at("role"), "training");
+  EXPECT_THAT(cases.at(0).at("case").get<std::string>(), StartsWith("case-"));
+  EXPECT_FALSE(cases.at(0).contains("prediction"));
+  EXPECT_EQ(RunSite("cases --quarantined").out, "Nothing is quarantined.\n");
+}
+
+TEST_F(Commands, TrainWritesAnUpdateAndTheModelThatIsTheStartPlusIt) {
+  const Ran ran = RunSite("train --plan plan.toml --model model --out u --model-out trained --steps 2 --round 3");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("1 training patients"));
+  EXPECT_THAT(ran.out, HasSubstr("Nothing was sent."));
+  const ModelUpdate update = ParseUpdate(ReadFile(At("u")), "u");
+  EXPECT_EQ(update.id.run, RunId("small"));
+  EXPECT_EQ(update.id.round, RoundNumber(3));
+  EXPECT_EQ(update.metrics.steps, 2);
+  EXPECT_EQ(update.metrics.samples, 1);
+  EXPECT_EQ(update.metrics.validation.cases, 2);
+  EXPECT_EQ(update.base, DigestOf(ReadFile(At("model"))));
+  EXPECT_GT(update.delta.Norm(), 0);
+  const GlobalModel start = ReadModelFile(At("model")), trained = ReadModelFile(At("trained"));
+  EXPECT_EQ(trained.card.parent, start.digest);
+  EXPECT_EQ(trained.card.version, start.card.version.Next());
+  EXPECT_EQ(trained.parameters, Sum(start.parameters, update.delta));
+}
+
+TEST_F(Commands, WithoutAModelTrainingStartsFromThePlansFirst) {
+  ASSERT_EQ(RunSite("train --plan plan.toml --out first --model-out from-first --steps 1").exit_code, 0);
+  RunPlan plan = ReadRunPlan(At(kTinyPlan));
+  const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
+  EXPECT_EQ(ReadModelFile(At("from-first")).parameters, Sum(first, ParseUpdate(ReadFile(At("first")), "u").delta));
+}
+
+TEST_F(Commands, PredictWritesASegOfEachCaseATableAndTheOutbox) {
+  const Ran ran = RunSite("predict --model model --role all --out seg --send --json");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const json result = json::parse(ran.out);
+  ASSERT_EQ(result.at("cases").size(), 3U);
+  EXPECT_GE(result.at("held_out_dice").get<double>(), 0);
+  double sum = 0;
+  for (const json& one : result.at("cases")) {
+    const fs::path seg = At(one.at("seg"));
+    EXPECT_EQ(seg.filename().string(), one.at("case").get<std::string>() + ".dcm");
+    EXPECT_FALSE(ReadSegInfo(seg).referenced_series_uid.empty());
+    EXPECT_THAT(ReadSegInfo(seg).algorithms.at(0), HasSubstr(DigestOf(ReadFile(At("model"))).Short()));
+    if (one.at("role") == "validation") sum += one.at("dice").get<double>();
+    std::int64_t queued = 0;
+    for (const auto& entry : fs::directory_iterator(At("site/outbox"))) {
+      queued += entry.path().filename().string().starts_with(one.at("case").get<std::string>());
+    }
+    EXPECT_EQ(queued, 1);
+  }
+  EXPECT_NEAR(result.at("held_out_dice").get<double>(), sum / 2, 1e-12);
+  const std::vector<std::byte> kept = ReadFile(At("seg/predictions.json"));
+  EXPECT_EQ(json::parse(std::string(reinterpret_cast<const char*>(kept.data()), kept.size())), result);
+}
+
+TEST_F(Commands, OneCaseIsPredictedAloneAndTheTableSaysForWhatItIs) {
+  const std::string id = Cases().at(2).at("case");
+  const Ran ran = RunSite("predict --model model --out one --case " + id);
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr(id + ".dcm"));
+  EXPECT_THAT(ran.out, HasSubstr("Research use only. Not for diagnosis."));
+  EXPECT_TRUE(fs::exists(At("one") / (id + ".dcm")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(At("one")), fs::directory_iterator()), 2) << "SEG and JSON";
+}
+
+TEST_F(Commands, TrainRefusesABadPlan) {
+  ExpectRefused("train --plan none.toml --out x", "cannot read none.toml", "Check the path");
+  WriteFileDurably(At("key.toml"), "name = \"a\"\nrouds = 3\n");
+  ExpectRefused("train --plan key.toml --out x", "rouds", "rounds");
+  WriteFileDurably(At("binary.toml"), std::string("\x01\xff\xfe\x00garbage", 11));
+  ExpectRefused("train --plan binary.toml --out x", "binary.toml", "no valid TOML");
+  ExpectRefused("train --plan model --out x", "model", "TOML");
+  EXPECT_FALSE(fs::exists(At("x")));
+}
+
+TEST_F(Commands, TrainRefusesStepsAndRoundsThatThePlanDoesNotHave) {
+  ExpectRefused("train --plan plan.toml --out x --steps 0", "train.steps", "");
+  ExpectRefused("train --plan plan.toml --out x --round 0", "round 0 is none of the plan's 4", "--round 1");
+  ExpectRefused("train --plan plan.toml --out x --round 5", "round 5 is none of the plan's 4");
+  EXPECT_FALSE(fs::exists(At("x")));
+}
+
+TEST_F(Commands, TrainRefusesAModelOfAnotherKind) {
+  RunPlan other = ReadRunPlan(At(kTinyPlan));
+  other.network.features = {2, 6};
+  WriteFileDurably(At("other-net"), ModelOf(other, InitialParameters(other.network, 5)));
+  ExpectRefused("train --plan plan.toml --out x --model other-net", "another network than the plan's");
+  other = ReadRunPlan(At(kTinyPlan));
+  other.prep.spacing_mm = 8;
+  WriteFileDurably(At("other-prep"), ModelOf(other, InitialParameters(other.network, 5)));
+  ExpectRefused("train --plan plan.toml --out x --model other-prep", "prepared by plan");
+  EXPECT_FALSE(fs::exists(At("x")));
+}
+
+// The same files are refused by train and by predict, with the file's name and what is wrong.
+TEST_F(Commands, ADamagedModelIsRefusedByName) {
+  const RunPlan plan = ReadRunPlan(At(kTinyPlan));
+  Parameters nan = InitialParameters(plan.network, 5);
+  nan.arrays[0].values[1] = std::numeric_limits<float>::quiet_NaN();
+  WriteFileDurably(At("nan"), ModelOf(plan, nan));
+  Parameters shape = InitialParameters(plan.network, 5);
+  shape.arrays[0].shape.push_back(1);
+  WriteFileDurably(At("shape"), ModelOf(plan, shape));
+  std::vector<std::byte> cut = ReadFile(At("model"));
+  cut.resize(cut.size() - 8);
+  WriteFileDurably(At("cut"), cut);
+  WriteFileDurably(At("text"), "a letter");
+  const std::string train = "train --plan plan.toml --out x --model ", predict = "predict --out y --model ";
+  ExpectRefused(train + "gone", "cannot read gone", "Check the path");
+  ExpectRefused(train + "nan", "nan: `" + nan.arrays[0].name + "` holds a NaN");
+  ExpectRefused(train + "shape", shape.arrays[0].name);
+  ExpectRefused(train + "cut", "cut is no valid safetensors file", "Get it again");
+  ExpectRefused(train + "text", "text");
+  ExpectRefused(predict + "nan", "nan: `" + nan.arrays[0].name + "` holds a NaN");
+  ExpectRefused(predict + "shape", shape.arrays[0].name);
+  EXPECT_FALSE(fs::exists(At("x")));
+}
+
+TEST_F(Commands, AnUpdateIsNoModel) {
+  ASSERT_EQ(RunSite("train --plan plan.toml --out update --steps 1").exit_code, 0);
+  ExpectRefused("predict --model update --out y", "update holds no model card", "a model of Consilium is needed");
+}
+
+// Nothing is trained for a file that cannot be written: "trained" would stand in the log.
+TEST_F(Commands, APlaceThatCannotBeWrittenIsToldBeforeTheTraining) {
+  const Ran ran = ExpectRefused("train --plan plan.toml --out nowhere/u", "cannot write nowhere/u", "Make the folder");
+  EXPECT_THAT(ran.err, Not(HasSubstr("trained")));
+  ExpectRefused("train --plan plan.toml --out images", "cannot write images: it is a folder");
+  ExpectRefused("train --plan plan.toml --out x --model-out nowhere/m", "cannot write nowhere/m");
+  EXPECT_FALSE(fs::exists(At("x")));
+  ExpectRefused("predict --model model --out plan.toml", "cannot make the folder plan.toml", "--out");
+}
+
+TEST_F(Commands, PredictRefusesWhatIsNotThere) {
+  ExpectRefused("predict --out y", "this site has no model yet", "--model FILE");
+  ExpectRefused("predict --model model --out y --case case-0", "there is no case case-0", "consilium-site cases");
+  ExpectRefused("predict --model model --out y --role new", "no case to predict (role new)", "consilium-site import");
+  ExpectRefused("predict --model model --out y --patch 5", "patch = 5 is not a multiple of 2");
+  ExpectRefused("predict --model model --out y --patch 0", "patch = 0");
+  const Ran role = RunSite("predict --model model --out y --role king");
+  EXPECT_NE(role.exit_code, 0);
+  EXPECT_THAT(role.err, HasSubstr("held-out"));
+}
+
+TEST_F(Commands, ASiteWithoutPatientsIsToldToImportSome) {
+  ExpectRefused("train --plan plan.toml --out x", "no training patients", "consilium-site import DIR", "empty");
+  ExpectRefused("predict --model model --out y", "no case to predict", "consilium-site import DIR", "empty");
+  EXPECT_TRUE(Cases("empty").empty());
+}
+
+TEST_F(Commands, AFolderThatIsNotThereIsRefused) {
+  ExpectRefused("import nowhere", "no folder nowhere", "Give a folder of DICOM files");
+  ExpectRefused("import plan.toml", "no folder plan.toml");
+  ExpectRefused("cases", "cannot use the site's folder", "--dir", "plan.toml");
+}
+
+TEST_F(Commands, ADeviceThatIsNotThereIsRefused) {
+  fs::create_directories(At("devices"));
+  WriteFileDurably(At("devices/site.toml"), "device = \"gpu\"\n");
+  ExpectRefused("train --plan plan.toml --out x", "device 'gpu' is not known", "auto, cpu or cuda:N", "devices");
+  WriteFileDurably(At("devices/site.toml"), "device = \"cuda:99\"\n");
+  ExpectRefused("train --plan plan.toml --out x", "cuda:99", "device", "devices");
+  ExpectRefused("predict --model model --out y", "cuda:99", "device", "devices");
+}
+
+TEST_F(Commands, ServeRefusesASiteThatHasNotJoinedAndBadOptions) {
+  ExpectRefused("serve", "this site has not joined a federation", "consilium-site join", "empty");
+  ExpectRefused("serve --threads -1", "`threads` must be 0 to 1024", "", "empty");
+  ExpectRefused("serve --passphrase-file nowhere", "cannot read nowhere", "", "empty");
+  const Ran none = RunConsilium("");
+  EXPECT_NE(none.exit_code, 0);
+  EXPECT_THAT(none.err + none.out, HasSubstr("subcommand"));
+}
+
+TEST_F(Commands, AReadersFileIsMadeListedAndRefusedAfterwards) {
+  const Ran added = RunSite("reader add dr-lee --out lee.reader --panel 10.0.0.7:7443", "readers");
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  EXPECT_THAT(added.out, HasSubstr("consilium-desktop --connect lee.reader"));
+  EXPECT_EQ(fs::status(At("lee.reader")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  const ReaderFile file = ReadReaderFile(At("lee.reader"));
+  EXPECT_EQ(file.panel, "10.0.0.7:7443");
+  const json list = json::parse(RunSite("reader list --json", "readers").out);
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list.at(0).at("name"), "dr-lee");
+  EXPECT_EQ(list.at(0).at("fingerprint"), Certificate::FromPem(file.certificate_pem).Fingerprint());
+  EXPECT_EQ(RunSite("reader remove dr-lee", "readers").exit_code, 0);
+  EXPECT_EQ(RunSite("reader list --json", "readers").out, "[]\n");
+  ExpectRefused("reader remove dr-lee", "there is no reader dr-lee", "reader list", "readers");
+}
+
+// Until it is found that the file cannot be written nobody holds the key, so the name stays free.
+TEST_F(Commands, AReaderWhoseFileCannotBeWrittenIsNotOnTheList) {
+  ExpectRefused("reader add dr-wu --out nowhere/wu", "cannot write nowhere/wu", "Check the folder", "readers");
+  EXPECT_EQ(RunSite("reader list --json", "readers").out, "[]\n");
+  EXPECT_EQ(RunSite("reader add dr-wu --out wu.reader", "readers").exit_code, 0);
+  ExpectRefused("reader add dr-xi --out wu.reader", "wu.reader is there already", "Choose another file", "readers");
+  ExpectRefused("reader add dr-wu --out wu2", "there is a reader dr-wu already", "reader remove dr-wu", "readers");
+  EXPECT_EQ(RunSite("reader remove dr-wu", "readers").exit_code, 0);
+}
+
+TEST_F(Commands, AnAddressThatNoDesktopCanDialIsRefused) {
+  for (const char* address : {"nonsense", ":7443", "host:0", "host:70000"}) {
+    ExpectRefused(std::string("reader add dr-xu --out xu --panel ") + address, std::string("at ") + address, "--panel",
+                  "readers");
+  }
+  EXPECT_FALSE(fs::exists(At("xu")));
+  EXPECT_EQ(RunSite("reader list --json", "readers").out, "[]\n");
+}
+
+TEST_F(Commands, WithNothingSentTheLedgerSaysSo) {
+  EXPECT_EQ(RunSite("egress show").out, "Nothing has left this hospital.\n");
+  EXPECT_EQ(RunSite("egress list --json").out, "[]\n");
+  EXPECT_EQ(RunSite("egress show --json").out, "null\n");
+}
+
+}  // namespace
+}  // namespace consilium
