@@ -52,6 +52,19 @@ std::string SocketAddress(const std::filesystem::path& dir) {
   return "unix:" + path;
 }
 
+constexpr auto kOwnerOnly = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+
+// `init` closes the folder to everybody else, so it must be the hub's own: new, empty, or left by an interrupted init.
+void RequireOwnFolder(const std::filesystem::path& dir) {
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = name.starts_with("hub.") || name.starts_with("authority.") || name.starts_with(".authority.") ||
+                      name.starts_with(".hub.") || std::filesystem::exists(dir / "authority.pem");
+    Require(ours, dir.string() + " holds other things (" + name.substr(0, 60) + ") and cannot be a hub's folder",
+            "Name a new or an empty folder: consilium-hub init DIR --name TEXT");
+  }
+}
+
 }  // namespace
 
 void HubOptions::Validate() const {
@@ -77,12 +90,18 @@ std::string Hub::Init(const std::filesystem::path& dir, const std::string& feder
   Require(!FederationIdOf(federation).empty() && federation.size() <= 80,
           "a federation's name has 1 to 80 characters, letters among them");
   std::filesystem::create_directories(dir);
+  RequireOwnFolder(dir);
   std::filesystem::permissions(dir, std::filesystem::perms::owner_all);
-  Authority::Create(dir, federation, passphrase, SystemClock());
-  Database database = OpenHubDatabase(dir / "hub.sqlite");
-  Statement insert(database, "INSERT INTO federation (name, id) VALUES (?, ?)");
-  insert.Bind(1, federation).Bind(2, FederationIdOf(federation)).Execute();
-  AuditLog(database, SystemClock()).Add("hub", "init", federation);
+  if (!std::filesystem::exists(dir / "authority.pem")) {  // an interrupted one begins again
+    Database database = OpenHubDatabase(dir / "hub.sqlite");
+    Transaction transaction(database);
+    database.Run("DELETE FROM federation");
+    Statement insert(database, "INSERT INTO federation (name, id) VALUES (?, ?)");
+    insert.Bind(1, federation).Bind(2, FederationIdOf(federation)).Execute();
+    AuditLog(database, SystemClock()).Add("hub", "init", federation);
+    transaction.Commit();
+  }
+  Authority::Create(dir, federation, passphrase, SystemClock());  // last: with it the hub is there
   return Authority(dir, passphrase, SystemClock()).certificate().Fingerprint();
 }
 
@@ -123,9 +142,8 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
   loop_.Call([this] { coordinator_.Resume(Grace()); });
   site_door_.Open();
   enrolment_door_.Open();  // also to learn its port; closed again at once when there is no invitation
-  const mode_t before = umask(0177);
-  socket_door_.Open();
-  umask(before);
+  socket_door_.Open();     // the folder has mode 0700: nobody else can come before the next line
+  std::filesystem::permissions(options_.dir / "admin.sock", kOwnerOnly);
   if (!options_.admin_listen.empty()) {
     admin_door_.emplace(options_.admin_listen,
                         MutualServerCredentials({authority_.server_chain_pem(), authority_.server_key_pem()},

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // consilium-hub: `init` and `serve` open the hub's folder; every other command asks the running hub.
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -261,6 +262,7 @@ void AddRuns(CLI::App& app, Command& c) {
 }  // namespace consilium
 
 int main(int argc, char** argv) {
+  ::umask(0077);  // a hub's files are its owner's alone
   consilium::Command command;
   CLI::App app{"The hub of a Consilium federation: it invites hospitals, runs rounds and averages what they learnt.",
                "consilium-hub"};

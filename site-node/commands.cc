@@ -26,7 +26,7 @@ CaseLibrary OpenLibrary(const SiteDirectory& place, const SiteSettings& settings
 
 const Secret* Pointer(const std::optional<Secret>& secret) { return secret ? &*secret : nullptr; }
 
-// How many things were put aside, by reason, most first: reasons come with their own numbers, so only the words count.
+// What was put aside, each with its reason.
 std::string QuarantineSummary(const std::vector<QuarantinedItem>& items) {
   std::string text;
   for (const QuarantinedItem& item : items) text += fmt::format("  {}\n    {}\n", item.place.string(), item.reason);

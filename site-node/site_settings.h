@@ -17,7 +17,7 @@ struct SiteSettings {
   std::string federation;  // the federation's name
   std::string device = "auto";
   std::int64_t threads = 0;
-  std::string panel_listen = "127.0.0.1:7443";
+  std::string panel_listen = "127.0.0.1:7445";
   std::int64_t validation_patients = 2;
   std::vector<std::string> contours = {"GTV*", "Tumour*", "Tumor*"};
   double max_update_norm = 1000;

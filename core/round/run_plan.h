@@ -53,7 +53,7 @@ struct AggregationPlan {
 struct RunPlan {
   std::string name;  // letters, digits, '-'
   std::int64_t rounds = 10;
-  double target_dice = 0;  // stop early when the pooled validation Dice reaches it; 0: never
+  double target_dice = 0;  // stop when a round's INCOMING model reaches it on the validation patients; 0: never
   std::int64_t seed = 1;
   EligibilityPlan eligibility;
   RoundPlan round;

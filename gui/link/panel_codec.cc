@@ -155,7 +155,7 @@ FederationView ReadStateFile(const std::filesystem::path& file) {
   const auto status = google::protobuf::util::JsonStringToMessage(text.str(), &state, options);
   if (!status.ok())
     throw Error(ErrorCode::kInvalidArgument, file.string() + " holds no federation's state: " + status.ToString(),
-                "Write one with: consilium-hub run show --json");
+                "It is the JSON form of the message FederationState in proto/site.proto.");
   return FederationFromMessage(state);
 }
 

@@ -63,7 +63,8 @@ AdminClient::AdminClient(const std::string& hub, const std::filesystem::path& ad
   if (hub.starts_with("unix:") && !std::filesystem::exists(hub.substr(5))) {
     throw Error(
         ErrorCode::kUnavailable, "no hub is running here: there is no " + hub.substr(5),
-        "Start it (consilium-hub serve DIR), give its folder (--dir DIR), or its address (--hub H:P --admin FILE).");
+        "Start it (consilium-hub serve DIR), name its socket (--hub unix:DIR/admin.sock), or its address (--hub H:P "
+        "--admin FILE).");
   }
   stub_ = v1::Admin::NewStub(hub.starts_with("unix:") ? MakeLocalChannel(hub) : MutualChannel(hub, administrator_file));
 }

@@ -177,5 +177,25 @@ TEST(Doors, AFolderServesOneHubAtATime) {
   ExpectError(ErrorCode::kAlreadyExists, "holds a hub already", [&] { Hub::Init(federation.dir(), "Other", nullptr); });
 }
 
+TEST(HubFolder, IsMadeOnceAndOnlyWhereNothingElseLies) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "srv");
+  WriteFileDurably(folder / "srv" / "www", std::string_view("a web site"));
+  const auto before = std::filesystem::status(folder / "srv").permissions();
+  ExpectError(ErrorCode::kInvalidArgument, "holds other things (www) and cannot be a hub's folder",
+              [&] { Hub::Init(folder / "srv", "Network", nullptr); });
+  EXPECT_EQ(std::filesystem::status(folder / "srv").permissions(), before);
+
+  // Interrupted: keys and database are there, the authority's certificate, which comes last, is not.
+  Hub::Init(folder / "hub", "Network", nullptr);
+  std::filesystem::remove(folder / "hub" / "authority.pem");
+  EXPECT_FALSE(Hub::Init(folder / "hub", "Network", nullptr).empty());
+  ExpectError(ErrorCode::kAlreadyExists, "holds a hub already", [&] { Hub::Init(folder / "hub", "Network", nullptr); });
+  HubOptions options;
+  options.dir = folder / "hub";
+  options.listen = options.enrol_listen = "127.0.0.1:0";
+  EXPECT_NO_THROW(Hub hub(options, SystemClock()));
+}
+
 }  // namespace
 }  // namespace consilium

@@ -67,7 +67,7 @@ fetch_wheels() {   # REQUIREMENTS DIR
   mkdir "$work/tree"
   for wheel in "$work"/wheels/*.whl; do /usr/bin/python3 -m zipfile -e "$wheel" "$work/tree"; done
   mkdir -p "$2"
-  cp -al "$work/tree/." "$2/"
+  cp -alf "$work/tree/." "$2/"  # also over what an interrupted run left
   touch "$2/.complete-$(basename "$1" .txt)"
   rm -rf "$work"
   trap - EXIT
