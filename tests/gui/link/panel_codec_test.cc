@@ -167,7 +167,7 @@ TEST_F(StateFile, MistakesAreSaid) {
   EXPECT_THAT(WordsOf([] { ReadStateFile("/nowhere/state.json"); }), HasSubstr("cannot open the state file"));
   const std::string text = WordsOf([this] { Read("not json"); });
   EXPECT_THAT(text, HasSubstr("holds no federation's state"));
-  EXPECT_THAT(text, HasSubstr("consilium-hub run show --json"));
+  EXPECT_THAT(text, HasSubstr("the JSON form of the message FederationState"));
   EXPECT_THAT(WordsOf([this] { Read(R"({"run": {"round": "two"}})"); }), HasSubstr("holds no federation's state"));
   EXPECT_THAT(WordsOf([this] { Read(R"({"run": {"model": "AAAA"}})"); }), HasSubstr("3 bytes instead of 32"));
 }
