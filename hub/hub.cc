@@ -124,7 +124,12 @@ Hub::Hub(const HubOptions& options, const Clock& clock)
              const auto session = sessions_.find(site);
              if (session != sessions_.end()) session->second.line->Send(std::move(message));
            },
-           [this] { Changed(); }}),
+           [this] { Changed(); },
+           [this](const SiteId& site) {
+             const SiteStanding standing = roster_.Get(site).standing;
+             return standing == SiteStanding::kApproved ? std::string()
+                                                        : "site " + site.text() + " is " + std::string(Name(standing));
+           }}),
       site_service_(loop_, *this),
       enrolment_service_(loop_, *this),
       socket_service_(loop_, *this, AdminDoor::kSocket),

@@ -72,6 +72,7 @@ void Hub::SetData(const SiteId& site, const v1::DataSummary& data) {
 }
 
 void Hub::Receive(const SiteId& site, const v1::SiteMessage& message) {
+  if (!sessions_.contains(site)) return;  // its session was ended: what was on its way counts no more
   switch (message.message_case()) {
     case v1::SiteMessage::kProgress: return coordinator_.Progressed(site, message.progress());
     case v1::SiteMessage::kEvaluation: return coordinator_.Evaluated(site, message.evaluation());
@@ -127,7 +128,7 @@ void Hub::Shut(const SiteId& site, SiteStanding standing) {
     line->second->Send(std::move(reply), true);
     waiting_.erase(line);
   }
-  coordinator_.SiteIsLost(site);
+  coordinator_.SiteIsShut(site);
   MoveEnrolmentDoor();
   Changed();
 }

@@ -169,11 +169,11 @@ void Node::Work(std::stop_token stop) {
   }
 }
 
-std::shared_ptr<const GlobalModel> Node::FetchModel(const RunId& run, RoundNumber round, const Digest& digest,
-                                                    std::uint64_t bytes, std::stop_token stop) {
+std::shared_ptr<const GlobalModel> Node::FetchModel(const RunId& run, RoundNumber round, std::int64_t attempt,
+                                                    const Digest& digest, std::uint64_t bytes, std::stop_token stop) {
   return shelf_.Get(digest, [&](const std::filesystem::path& to) {
     Say(fmt::format("fetching the model of round {}", round.value()));
-    link_->Report(run, round, Stage::kDownloading, 0);
+    link_->Report(run, round, attempt, Stage::kDownloading, 0);
     link_->Download(digest, bytes, to, stop);
   });
 }
@@ -197,7 +197,7 @@ SealedUpdate Node::Learn(const TrainOrder& order, std::stop_token stop, OrderSte
   const RunId& run = order.id.run;
   const RoundNumber round = order.id.round;
   const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + run.text());
-  const auto model = FetchModel(run, round, order.model, order.model_bytes, stop);
+  const auto model = FetchModel(run, round, order.id.attempt, order.model, order.model_bytes, stop);
   RequireModelFitsPlan(*model, plan);
   BecameCurrent(*model, plan.train.patch);
 
@@ -213,7 +213,7 @@ SealedUpdate Node::Learn(const TrainOrder& order, std::stop_token stop, OrderSte
   const ModelUpdate update = local_round_.Run(task, stop, [&](LocalStage stage, double fraction) {
     const bool training = stage == LocalStage::kTraining;
     Say(fmt::format("{} round {} ({:.0f} %)", training ? "training" : "evaluating", round.value(), 100 * fraction));
-    link_->Report(run, round, training ? Stage::kTraining : Stage::kEvaluating, fraction);
+    link_->Report(run, round, order.id.attempt, training ? Stage::kTraining : Stage::kEvaluating, fraction);
   });
   step = OrderStep::kLeaving;
   return guard_.Seal(update, model->parameters, plan.aggregation.max_update_norm);
@@ -228,7 +228,7 @@ void Node::Train(const TrainOrder& order, std::stop_token stop) {
     if (!sealed) sealed = Learn(order, stop, step);
     step = OrderStep::kLeaving;
     Say(fmt::format("sending our update of round {}", order.id.round.value()));
-    link_->Report(order.id.run, order.id.round, Stage::kUploading, 0);
+    link_->Report(order.id.run, order.id.round, order.id.attempt, Stage::kUploading, 0);
     link_->Send(*sealed, stop);
     guard_.Acknowledged(*sealed);
     LogInfo("update sent", {{"run", order.id.run}, {"round", order.id.round}, {"digest", sealed->digest()}});
@@ -244,7 +244,7 @@ void Node::Train(const TrainOrder& order, std::stop_token stop) {
   }
   const std::string words = OutwardWords(step, *failed);
   LogError("order not carried out", {{"run", order.id.run}, {"round", order.id.round}, {"reason", words}});
-  link_->Refuse(order.id.run, order.id.round, words);
+  link_->Refuse(order.id.run, order.id.round, order.id.attempt, words);
 }
 
 void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
@@ -254,7 +254,7 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   try {
     const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + order.run.text());
     round = RoundNumber(plan.rounds);
-    const auto model = FetchModel(order.run, round, order.model, order.model_bytes, stop);
+    const auto model = FetchModel(order.run, round, 0, order.model, order.model_bytes, stop);
     round = RoundNumber(model->card.version.value());
     RequireModelFitsPlan(*model, plan);
     BecameCurrent(*model, plan.train.patch);
@@ -279,7 +279,7 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   if (stop.stop_requested()) return;
   const std::string words = OutwardWords(step, *failed);
   LogError("the last model could not be measured", {{"run", order.run}, {"reason", words}});
-  link_->Refuse(order.run, round, words);
+  link_->Refuse(order.run, round, 0, words);
 }
 
 }  // namespace consilium

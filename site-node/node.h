@@ -93,8 +93,8 @@ class Node final : private HubListener, private PanelData {
   void PredictAsked(AskedPrediction& asked, std::stop_token stop);
   void PredictOne(const CaseId& id, std::stop_token stop);
   Prediction Predict(const CaseId& id, std::stop_token stop);
-  std::shared_ptr<const GlobalModel> FetchModel(const RunId& run, RoundNumber round, const Digest& digest,
-                                                std::uint64_t bytes, std::stop_token stop);
+  std::shared_ptr<const GlobalModel> FetchModel(const RunId& run, RoundNumber round, std::int64_t attempt,
+                                                const Digest& digest, std::uint64_t bytes, std::stop_token stop);
   const PreparedPatients& Prepare(const PrepPlan& plan, std::stop_token stop);
   void BecameCurrent(const GlobalModel& model, std::int64_t patch);
   void RefillWaiting();

@@ -34,6 +34,10 @@ class JsonWriter {
     json_[std::string(key)] = number.value();
   }
   template <class T>
+  void NewField(std::string_view key, const T& value) {
+    Field(key, value);
+  }
+  template <class T>
   void Section(std::string_view key, T& value) {
     JsonWriter inner;
     value.Visit(inner);
@@ -76,6 +80,11 @@ class JsonReader {
     Field(key, value, {});
     Require(value >= 0, what_ + ": `" + std::string(key) + "` is negative");
     number = Ordinal<Tag>(value);
+  }
+  // A field that older files lack: without it the value stays as it is.
+  template <class T>
+  void NewField(std::string_view key, T& value) {
+    if (json_.contains(std::string(key))) Field(key, value);
   }
   template <class T>
   void Section(std::string_view key, T& value) {

@@ -2,12 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "core/base/error.h"
 
 namespace consilium {
+namespace {
+
+// Everybody in the federation gets to see it: a short name, not whatever a site sends.
+bool IsShortName(std::string_view text) {
+  return text.size() <= 40 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':' || c == '-';
+         });
+}
+
+}  // namespace
 
 DiceSummary Merge(const DiceSummary& a, const DiceSummary& b) { return {a.sum + b.sum, a.cases + b.cases}; }
 
@@ -24,6 +35,9 @@ void RequireSensible(const TrainMetrics& metrics, std::string_view what) {
   Require(metrics.steps >= 0, std::string(what) + ": the number of steps is negative");
   Require(metrics.samples >= 1, std::string(what) + ": it comes from no training patient");
   Require(std::isfinite(metrics.seconds) && metrics.seconds >= 0, std::string(what) + ": its time is no time");
+  const TrainedWith& with = metrics.with;
+  Require(IsShortName(with.precision) && IsShortName(with.device) && with.threads >= 0 && with.threads <= 65536,
+          std::string(what) + ": its precision, device or threads are not what a machine has");
 }
 
 }  // namespace consilium

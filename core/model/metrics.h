@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace consilium {
@@ -15,6 +16,14 @@ struct DiceSummary {
   friend bool operator==(const DiceSummary&, const DiceSummary&) = default;
 };
 
+// What a training was computed with: the choices that change its numbers. All of it empty: not known (an older file).
+struct TrainedWith {
+  std::string precision;     // "float32", "bfloat16"
+  std::string device;        // "cpu", "cuda:0"
+  std::int64_t threads = 0;  // processor threads
+  friend bool operator==(const TrainedWith&, const TrainedWith&) = default;
+};
+
 // What a site says of one round beside the numbers of its update.
 struct TrainMetrics {
   double loss = 0;  // mean over the round's steps
@@ -22,6 +31,7 @@ struct TrainMetrics {
   std::int64_t samples = 0;  // distinct training patients, whatever number of studies: the FedAvg weight
   DiceSummary validation;    // of the round's INCOMING global model, by case of the site's validation patients
   double seconds = 0;
+  TrainedWith with = {};
   friend bool operator==(const TrainMetrics&, const TrainMetrics&) = default;
 };
 

@@ -17,6 +17,9 @@ void VisitMetrics(V& v, Metrics& metrics) {
   v.Field("dice_sum", metrics.validation.sum);
   v.Field("dice_cases", metrics.validation.cases);
   v.Field("seconds", metrics.seconds);
+  v.NewField("precision", metrics.with.precision);
+  v.NewField("device", metrics.with.device);
+  v.NewField("threads", metrics.with.threads);
 }
 
 }  // namespace consilium

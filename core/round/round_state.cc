@@ -47,7 +47,7 @@ class Step {
   }
 
   void operator()(const SiteReported& event) {
-    SiteInRun* site = Ordered(event.site, event.round);
+    SiteInRun* site = Ordered(event.site, event.round, event.attempt);
     const bool work = event.progress == SiteProgress::kTraining || event.progress == SiteProgress::kUploading;
     if (s_.phase != RunPhase::kTraining || site == nullptr || Settled(site->progress) || !work) return;
     site->progress = event.progress;
@@ -55,8 +55,9 @@ class Step {
   }
 
   void operator()(const SiteRefused& event) {
-    SiteInRun* site = Ordered(event.site, event.round);
-    if (site == nullptr || Judged(site->progress) || site->final_dice) return;
+    SiteInRun* site = Ordered(event.site, event.round, event.attempt);
+    const bool open = s_.phase == RunPhase::kTraining || s_.phase == RunPhase::kFinishing;
+    if (!open || site == nullptr || Judged(site->progress) || site->final_dice) return;
     site->progress = SiteProgress::kRejected;
     site->reason = event.reason;
     CloseIfSettled();
@@ -64,8 +65,8 @@ class Step {
 
   void operator()(const UpdateJudged& event) {
     const SubmissionId& id = event.update.id;
-    SiteInRun* site = Ordered(id.site, id.round);
-    if (s_.phase != RunPhase::kTraining || site == nullptr || id.run != s_.run || id.attempt != s_.attempt) return;
+    SiteInRun* site = Ordered(id.site, id.round, id.attempt);
+    if (s_.phase != RunPhase::kTraining || site == nullptr || id.run != s_.run) return;
     if (Judged(site->progress)) return;  // the same verdict again
     site->progress = event.accepted ? SiteProgress::kAccepted : SiteProgress::kRejected;
     site->fraction = 1;
@@ -106,7 +107,7 @@ class Step {
   }
 
   void operator()(const FinalEvaluated& event) {
-    SiteInRun* site = Ordered(event.site, s_.round);
+    SiteInRun* site = Ordered(event.site, s_.round, s_.attempt);
     if (s_.phase != RunPhase::kFinishing || event.model != s_.model || site == nullptr || site->final_dice) return;
     site->final_dice = event.dice;
     site->progress = SiteProgress::kIdle;
@@ -134,9 +135,10 @@ class Step {
     return site.connected && site.training_patients >= s_.plan.eligibility.min_patients;
   }
 
-  // The site if it got an order of this round, else null.
-  SiteInRun* Ordered(const SiteId& id, RoundNumber round) {
-    return round == s_.round && s_.ordered.contains(id) ? &s_.sites.at(id) : nullptr;
+  // The site if it got an order of this round and attempt, else null.
+  SiteInRun* Ordered(const SiteId& id, RoundNumber round, std::int64_t attempt) {
+    const bool current = round == s_.round && (attempt == s_.attempt || attempt == kAnyAttempt);
+    return current && s_.ordered.contains(id) ? &s_.sites.at(id) : nullptr;
   }
 
   std::int64_t CountOrdered(bool (*predicate)(SiteProgress)) const {

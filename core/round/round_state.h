@@ -103,17 +103,20 @@ struct SiteDisconnected {  // after the coordinator's grace for a short cut
   SiteId site;
   friend bool operator==(const SiteDisconnected&, const SiteDisconnected&) = default;
 };
-struct SiteReported {  // kTraining or kUploading; only for people
+inline constexpr std::int64_t kAnyAttempt = -1;  // of a site, or in a journal, that does not say which
+struct SiteReported {                            // kTraining or kUploading; only for people
   SiteId site;
   RoundNumber round;
   SiteProgress progress = SiteProgress::kTraining;
   double fraction = 0;
+  std::int64_t attempt = kAnyAttempt;
   friend bool operator==(const SiteReported&, const SiteReported&) = default;
 };
 struct SiteRefused {  // the site will not carry out the current order
   SiteId site;
   RoundNumber round;
   std::string reason;
+  std::int64_t attempt = kAnyAttempt;  // 0: of the last model's evaluation
   friend bool operator==(const SiteRefused&, const SiteRefused&) = default;
 };
 struct UpdateJudged {

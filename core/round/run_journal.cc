@@ -28,10 +28,12 @@ void VisitEvent(V& v, E& e) {
     v.Field("round", e.round);
     v.Field("progress", e.progress);
     v.Field("fraction", e.fraction);
+    v.NewField("attempt", e.attempt);
   } else if constexpr (std::is_same_v<Event, SiteRefused>) {
     v.Field("site", e.site);
     v.Field("round", e.round);
     v.Field("reason", e.reason);
+    v.NewField("attempt", e.attempt);
   } else if constexpr (std::is_same_v<Event, UpdateJudged>) {
     v.Field("run", e.update.id.run);
     v.Field("round", e.update.id.round);

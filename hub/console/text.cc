@@ -66,8 +66,9 @@ std::string LeftOut(const v1::FederationState& state) {
 }
 
 Json JsonOf(const v1::SiteResult& result) {
-  return {{"site", result.site()}, {"dice", result.dice()},       {"cases", result.cases()},
-          {"loss", result.loss()}, {"samples", result.samples()}, {"seconds", result.seconds()}};
+  return {{"site", result.site()},           {"dice", result.dice()},       {"cases", result.cases()},
+          {"loss", result.loss()},           {"samples", result.samples()}, {"seconds", result.seconds()},
+          {"precision", result.precision()}, {"device", result.device()},   {"threads", result.threads()}};
 }
 
 Json JsonOf(const v1::RunView& run) {

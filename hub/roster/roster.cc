@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kSiteDays = 90;
 constexpr std::int64_t kAdministratorDays = 365;
+constexpr std::chrono::hours kFetchTime{72};
 constexpr std::size_t kRequestLimit = 8 << 10;
 constexpr std::array<std::string_view, 4> kStandings = {"waiting", "approved", "suspended", "revoked"};
 constexpr char kColumns[] =
@@ -93,8 +94,8 @@ Invitation Roster::Invite(const std::string& name, std::int64_t hours) {
 
 bool Roster::EnrolmentOpen() const {
   Statement open(database_,
-                 "SELECT 1 FROM invitations WHERE request IS NULL AND expires_ms > ? UNION ALL "
-                 "SELECT 1 FROM sites WHERE state = 'waiting' OR (state = 'approved' AND delivered = 0)");
+                 "SELECT 1 FROM invitations LEFT JOIN sites USING (site) WHERE expires_ms > ? AND "
+                 "(invitations.request IS NULL OR state = 'waiting' OR (state = 'approved' AND delivered = 0))");
   return open.Bind(1, Milliseconds(clock_.Wall())).Step();
 }
 
@@ -139,6 +140,9 @@ SiteRecord Roster::Approve(const SiteId& site) {
     throw Error(ErrorCode::kFailedPrecondition, "site " + site.text() + " is revoked",
                 "A revoked key stays out. Invite the site again: consilium-hub invite " + site.text());
   }
+  // The site gets time to fetch its certificate, also when the administrator was late.
+  Statement prolong(database_, "UPDATE invitations SET expires_ms = max(expires_ms, ?) WHERE site = ?");
+  prolong.Bind(1, Milliseconds(clock_.Wall() + kFetchTime)).Bind(2, site.text()).Execute();
   if (record.standing == SiteStanding::kApproved) return record;
   if (record.standing == SiteStanding::kWaiting) {
     Statement request(database_, "SELECT request FROM sites WHERE site = ?");

@@ -51,8 +51,8 @@ class Roster {
 
   // "St. Mary" becomes st-mary. Throws Error(kAlreadyExists) when that site is enrolled (unless it is revoked).
   Invitation Invite(const std::string& name, std::int64_t hours);
-  // True while a token may still be used, a site waits for approval, or an issued certificate was not yet fetched: only
-  // then is the enrolment door open.
+  // True while a token may still be used, a site waits for approval, or an issued certificate was not yet fetched, and
+  // no longer than the invitation holds (an approval prolongs it by three days): only then is the enrolment door open.
   bool EnrolmentOpen() const;
 
   // A token works once, for one request; the same token with the same request resumes. Throws Error(kUnauthenticated)

@@ -17,6 +17,16 @@ namespace {
 
 constexpr std::size_t kLongestReason = 300;  // bytes of a site's words, or of words about its update
 
+constexpr int kMostTries = 20;             // with a minute between them: about a quarter of an hour
+constexpr std::int64_t kLongestWait = 60;  // times the first one
+
+// A failure that the same work would meet again. A full disk gets room, and what is no Error nobody knows.
+bool Stays(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  return error != nullptr && error->code() != ErrorCode::kResourceExhausted &&
+         error->code() != ErrorCode::kUnavailable && error->code() != ErrorCode::kInternal;
+}
+
 double Seconds(std::chrono::milliseconds span) { return static_cast<double>(span.count()) / 1000; }
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -68,10 +78,15 @@ void Coordinator::Resume(std::chrono::milliseconds grace) {
   }
   Feed(HubRestarted{});
   for (const Submission& submission : parts_.spool.Complete(state_->run)) JudgeLater(submission.id);
-  parts_.loop.After(grace, [this] {
-    for (const SiteId& site : std::exchange(awaited_, {})) SiteIsLost(site);
+  const auto grace_over = [this] {
+    while (!awaited_.empty()) {
+      const SiteId site = *awaited_.begin();
+      SiteIsLost(site);
+      awaited_.erase(site);
+    }
     MakeHeld();
-  });
+  };
+  parts_.loop.After(grace, [this, grace_over] { Try(grace_over, nullptr); });
 }
 
 RunId Coordinator::Start(const RunPlan& plan, const std::optional<GlobalModel>& first,
@@ -160,18 +175,25 @@ void Coordinator::SiteIsLost(const SiteId& site) {
   if (Running()) Feed(SiteDisconnected{site});
 }
 
+void Coordinator::SiteIsShut(const SiteId& site) {
+  SiteIsLost(site);  // first, so that a round which is repeated for want of it is not ordered from it
+  if (Running()) Feed(SiteRefused{site, state_->round, ports_.shut_out(site), state_->attempt});
+}
+
 void Coordinator::Progressed(const SiteId& site, const v1::Progress& progress) {
   if (!Running() || progress.run() != state_->run.text()) return;
   const bool uploading = progress.stage() == v1::Progress::STAGE_UPLOADING;
   Feed(SiteReported{site, RoundNumber(progress.round()), uploading ? SiteProgress::kUploading : SiteProgress::kTraining,
-                    progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0});  // 0 for not a number
+                    progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0,  // 0 for not a number
+                    progress.has_attempt() ? progress.attempt() : kAnyAttempt});
 }
 
 void Coordinator::Refused(const SiteId& site, const v1::Refusal& refusal) {
   if (!Running() || refusal.run() != state_->run.text()) return;
   const std::string reason = PlainWords(refusal.reason(), kLongestReason);
   LogWarning("a site refused an order", {{"site", site}, {"round", refusal.round()}, {"reason", reason}});
-  Feed(SiteRefused{site, RoundNumber(refusal.round()), reason});
+  Feed(
+      SiteRefused{site, RoundNumber(refusal.round()), reason, refusal.has_attempt() ? refusal.attempt() : kAnyAttempt});
 }
 
 void Coordinator::Evaluated(const SiteId& site, const v1::Evaluation& evaluation) {
@@ -181,6 +203,7 @@ void Coordinator::Evaluated(const SiteId& site, const v1::Evaluation& evaluation
 
 v1::UploadState Coordinator::Offer(const SiteId& site, const v1::UploadHeader& header) {
   const SubmissionId id = SubmissionFromMessage(header, site);
+  RequireMember(site);
   const v1::UploadState answer = intake_.Offer(state_ ? &*state_ : nullptr, id, header);
   // The same submission again gets the same verdict again: the first one may have been lost on its way.
   const auto known = parts_.spool.Find(id);
@@ -192,6 +215,7 @@ v1::UploadState Coordinator::Offer(const SiteId& site, const v1::UploadHeader& h
 
 v1::UploadState Coordinator::Store(const SiteId& site, const v1::UploadHeader& header, const v1::Chunk& chunk) {
   const SubmissionId id = SubmissionFromMessage(header, site);
+  RequireMember(site);
   const bool finished = intake_.Store(state_ ? &*state_ : nullptr, id, chunk);
   if (state_ && id.run == state_->run) traffic_[id.round].up += chunk.data().size();
   if (finished) JudgeLater(id);
@@ -201,12 +225,37 @@ v1::UploadState Coordinator::Store(const SiteId& site, const v1::UploadHeader& h
   return answer;
 }
 
+// A call that began before its site was shut out goes on; its update must not.
+void Coordinator::RequireMember(const SiteId& site) const {
+  const std::string why = ports_.shut_out(site);
+  if (!why.empty()) throw Error(ErrorCode::kPermissionDenied, why, "Call the hub's administrator.");
+}
+
 void Coordinator::CountDown(std::uint64_t bytes) {
   if (state_) traffic_[state_->round].down += bytes;
 }
 
 double Coordinator::SecondsInRound() const {
   return Running() ? std::max(0.0, Seconds(parts_.clock.Wall() - round_began_)) : 0;
+}
+
+// Does `work`. While it fails for want of room or by something unknown it is done again by a timer, so often; then, or
+// at once after a failure that stays, `give_up` is done in its place. What has no `give_up` is done until it is done:
+// work looks for itself whether it is still wanted.
+void Coordinator::Try(Work work, GiveUp give_up, int tries) {
+  std::string why;
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    why = error.what();
+    LogError("a step of the run failed", {{"run", state_->run}, {"error", why}, {"tries", tries + 1}});
+    if (give_up && (Stays(error) || tries + 1 >= kMostTries)) {
+      return Try([give_up, why] { give_up(why); }, nullptr);
+    }
+  }
+  const auto delay = parts_.retry_after * std::min(kLongestWait, std::int64_t{1} << std::min(tries, 10));
+  parts_.loop.After(
+      delay, [this, work = std::move(work), give_up = std::move(give_up), tries] { Try(work, give_up, tries + 1); });
 }
 
 // The event is durable before anything that follows from it happens; after a crash in between, HubRestarted asks again.
@@ -225,7 +274,7 @@ void Coordinator::Feed(const RunEvent& event, const std::function<void()>& also)
   }
   if (nothing) return;
   Adopt(std::move(next.state), now);
-  for (const RunAction& action : next.actions) Carry(action);
+  for (const RunAction& action : next.actions) CarryOrLog(action);
   ports_.changed();
 }
 
@@ -234,6 +283,16 @@ void Coordinator::Adopt(RunState next, WallTime time) {
     round_began_ = time;
   }
   state_ = std::move(next);
+}
+
+// The run's state is stored already: an action that fails must not keep the next ones back. A site that missed its
+// order gets it at its next session, or the deadline closes the round without it.
+void Coordinator::CarryOrLog(const RunAction& action) {
+  try {
+    Carry(action);
+  } catch (const std::exception& error) {
+    LogError("an action of the run failed", {{"run", state_->run}, {"error", error.what()}});
+  }
 }
 
 void Coordinator::Carry(const RunAction& action) {
@@ -283,51 +342,56 @@ void Coordinator::Evaluate(const OrderEvaluation& order) {
 
 void Coordinator::Arm(const SetDeadline& deadline) {
   deadline_ = std::chrono::steady_clock::now() + Milliseconds(deadline.seconds);
-  parts_.loop.After(Milliseconds(deadline.seconds), [this, deadline, run = state_->run] {
+  const auto passed = [this, deadline, run = state_->run] {
     if (Running() && state_->run == run) Feed(DeadlinePassed{deadline.round, deadline.attempt});
-  });
+  };
+  parts_.loop.After(Milliseconds(deadline.seconds), [this, passed] { Try(passed, nullptr); });
 }
 
 void Coordinator::MakeHeld() {
   if (!held_) return;
-  parts_.loop.Post([this, aggregate = *std::exchange(held_, std::nullopt)] { Make(aggregate); });
+  const auto make = [this, aggregate = *std::exchange(held_, std::nullopt), run = state_->run] {
+    if (Running() && state_->run == run) Make(aggregate);
+  };
+  const auto give_up = [this, run = state_->run, round = state_->round](const std::string& why) {
+    if (!Running() || state_->run != run) return;
+    Feed(AbortAsked{"round " + std::to_string(round.value()) + " cannot be averaged: " + why});
+  };
+  parts_.loop.Post([this, make, give_up] { Try(make, give_up); });
 }
 
 void Coordinator::Make(const Aggregate& aggregate) {
-  if (!Running() || state_->phase != RunPhase::kAggregating || state_->round != aggregate.round) return;
-  try {
-    const GlobalModel base = ParseModel(parts_.models.Get(aggregate.base), "the global model");
-    std::vector<SpooledUpdate> updates;
-    std::vector<UpdateSource> sources;
-    updates.reserve(aggregate.updates.size());
-    ModelCard card = base.card;
-    card.run = state_->run;
-    card.version = base.card.version.Next();
-    card.parent = aggregate.base;
-    card.sites = static_cast<std::int64_t>(aggregate.updates.size());
-    card.samples = 0;
-    for (const AcceptedUpdate& accepted : aggregate.updates) {
-      const SpooledUpdate& update = updates.emplace_back(parts_.spool.PathOf(accepted.id), accepted.id.Text());
-      sources.push_back({accepted.metrics.samples,
-                         [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
-      card.samples += accepted.metrics.samples;
-    }
-    const Parameters next = MakeAggregator(state_->plan.aggregation)->Combine(base.parameters, sources);
-    const Digest model = parts_.models.Put(SerializeModel(card, next));
-    Feed(ModelMade{aggregate.round, model, Seconds(parts_.clock.Wall() - round_began_)}, [&] {
-      parts_.audit.Add("hub", "make model", state_->run.text() + "/" + std::to_string(aggregate.round.value()),
-                       model.Hex());
-    });
-  } catch (const Error& error) {
-    LogError("the model cannot be made", {{"run", state_->run}, {"round", aggregate.round}, {"error", error.what()}});
-    Feed(AbortAsked{"round " + std::to_string(aggregate.round.value()) + " cannot be averaged: " + error.what()});
-    return;
+  if (state_->phase != RunPhase::kAggregating || state_->round != aggregate.round) return;
+  const GlobalModel base = ParseModel(parts_.models.Get(aggregate.base), "the global model");
+  std::vector<SpooledUpdate> updates;
+  std::vector<UpdateSource> sources;
+  updates.reserve(aggregate.updates.size());
+  ModelCard card = base.card;
+  card.run = state_->run;
+  card.version = base.card.version.Next();
+  card.parent = aggregate.base;
+  card.sites = static_cast<std::int64_t>(aggregate.updates.size());
+  card.samples = 0;
+  for (const AcceptedUpdate& accepted : aggregate.updates) {
+    const SpooledUpdate& update = updates.emplace_back(parts_.spool.PathOf(accepted.id), accepted.id.Text());
+    sources.push_back({accepted.metrics.samples,
+                       [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
+    card.samples += accepted.metrics.samples;
   }
+  const Parameters next = MakeAggregator(state_->plan.aggregation)->Combine(base.parameters, sources);
+  const Digest model = parts_.models.Put(SerializeModel(card, next));
+  Feed(ModelMade{aggregate.round, model, Seconds(parts_.clock.Wall() - round_began_)}, [&] {
+    parts_.audit.Add("hub", "make model", state_->run.text() + "/" + std::to_string(aggregate.round.value()),
+                     model.Hex());
+  });
   for (const AcceptedUpdate& accepted : aggregate.updates) parts_.spool.RemoveFile(accepted.id);
 }
 
 void Coordinator::JudgeLater(const SubmissionId& id) {
-  parts_.loop.Post([this, id] { Judge(id); });
+  const auto give_up = [this, id](const std::string& why) {
+    Settle(id, {false, "the hub could not judge it: " + PlainWords(why, kLongestReason), {}});
+  };
+  parts_.loop.Post([this, id, give_up] { Try([this, id] { Judge(id); }, give_up); });
 }
 
 void Coordinator::Judge(const SubmissionId& id) {
@@ -337,10 +401,18 @@ void Coordinator::Judge(const SubmissionId& id) {
   if (!Running() || state_->phase != RunPhase::kTraining || state_->round != id.round ||
       state_->attempt != id.attempt) {
     verdict.reason = "the round closed before the update was judged";
+  } else if (std::string why = ports_.shut_out(id.site); !why.empty()) {
+    verdict.reason = std::move(why);
   } else {
     verdict = intake_.Judge(*state_, *submission, declared_[id.site]);
     verdict.reason = PlainWords(verdict.reason, kLongestReason);  // it may quote the update
   }
+  Settle(id, verdict);
+}
+
+void Coordinator::Settle(const SubmissionId& id, const Verdict& verdict) {
+  const auto submission = parts_.spool.Find(id);
+  if (!submission || submission->state != Submission::State::kComplete || !state_ || state_->run != id.run) return;
   Feed(UpdateJudged{{id, submission->digest, verdict.metrics}, verdict.accepted, verdict.reason}, [&] {
     parts_.spool.Judge(id, verdict.accepted, verdict.reason);
     parts_.audit.Add("hub", verdict.accepted ? "accept update" : "refuse update", id.Text(),
@@ -354,10 +426,10 @@ void Coordinator::Judge(const SubmissionId& id) {
 }
 
 void Coordinator::End() {
-  parts_.audit.Add("hub", "end run", state_->run.text(), std::string(Name(state_->phase)) + " " + state_->reason);
-  parts_.spool.RemoveRun(state_->run);
   awaited_.clear();  // nobody is waited for any more: the next run begins without what this one remembered
   held_.reset();
+  parts_.audit.Add("hub", "end run", state_->run.text(), std::string(Name(state_->phase)) + " " + state_->reason);
+  parts_.spool.RemoveRun(state_->run);
 }
 
 }  // namespace consilium

@@ -32,6 +32,7 @@ struct CoordinatorParts {
   EventLoop& loop;
   const Clock& clock;
   FederationId federation;
+  std::chrono::milliseconds retry_after{1000};  // what a full disk kept from being done; doubles up to 60 times that
 };
 
 // What the coordinator asks of the rest of the hub; a message to a site that is not connected is dropped: the site gets
@@ -39,6 +40,8 @@ struct CoordinatorParts {
 struct CoordinatorPorts {
   std::function<void(const SiteId&, v1::HubMessage)> send;
   std::function<void()> changed;  // something that people see is another now
+  // Why nothing is taken from this site any more: "site coast is suspended". Empty for a member.
+  std::function<std::string(const SiteId&)> shut_out = [](const SiteId&) { return std::string(); };
 };
 
 // Runs one federated run at a time: stores each event, feeds it to core's RoundState, carries the actions out. Decides
@@ -61,6 +64,7 @@ class Coordinator {
                    std::int64_t training_patients);  // a session began; an open order goes out again
   void DataChanged(const SiteId& site, std::int64_t training_patients);
   void SiteIsLost(const SiteId& site);  // its grace is over
+  void SiteIsShut(const SiteId& site);  // it is suspended or revoked: the round does not wait for it
   void Progressed(const SiteId& site, const v1::Progress& progress);
   void Refused(const SiteId& site, const v1::Refusal& refusal);
   void Evaluated(const SiteId& site, const v1::Evaluation& evaluation);
@@ -74,6 +78,10 @@ class Coordinator {
   double SecondsInRound() const;
 
  private:
+  using Work = std::function<void()>;
+  using GiveUp = std::function<void(const std::string& why)>;
+  void Try(Work work, GiveUp give_up, int tries = 0);
+  void CarryOrLog(const RunAction& action);
   void Feed(const RunEvent& event, const std::function<void()>& also = {});
   void Carry(const RunAction& action);
   void Adopt(RunState next, WallTime time);
@@ -85,6 +93,8 @@ class Coordinator {
   void Make(const Aggregate& aggregate);
   void JudgeLater(const SubmissionId& id);
   void Judge(const SubmissionId& id);
+  void Settle(const SubmissionId& id, const Verdict& verdict);
+  void RequireMember(const SiteId& site) const;
   void End();
   Digest FirstModel(const RunPlan& plan, const RunId& run, const std::optional<GlobalModel>& first);
   bool Running() const { return state_ && !state_->ended(); }

@@ -80,11 +80,14 @@ Verdict Intake::Judge(const RunState& run, const Submission& submission, std::in
   Ensure(screener_.has_value(), "a running run has a screener");
   // So many patients from each site at most that the exact sum cannot overflow.
   const auto sites = std::max<std::int64_t>(1, static_cast<std::int64_t>(run.ordered.size()));
-  const std::int64_t most = std::min(declared_patients, kFixedPointMaxWeight / sites);
+  std::int64_t left = kFixedPointMaxWeight;  // a site ordered later finds what the others left
+  for (const AcceptedUpdate& update : run.accepted) left -= update.metrics.samples;
+  const std::int64_t most = std::min({declared_patients, kFixedPointMaxWeight / sites, left});
   try {
     const SpooledUpdate update(spool_.PathOf(submission.id), "the update");
     return screener_->Check(update, {submission.id, run.model, most});
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kResourceExhausted || error.code() == ErrorCode::kUnavailable) throw;  // of the hub
     return {false, error.what(), {}};
   }
 }

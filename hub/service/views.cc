@@ -18,6 +18,9 @@ v1::SiteResult ResultOf(const AcceptedUpdate& update) {
   result.set_loss(update.metrics.loss);
   result.set_samples(update.metrics.samples);
   result.set_seconds(update.metrics.seconds);
+  result.set_precision(update.metrics.with.precision);
+  result.set_device(update.metrics.with.device);
+  result.set_threads(update.metrics.with.threads);
   return result;
 }
 

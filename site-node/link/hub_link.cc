@@ -225,21 +225,23 @@ HubLink::HubLink(HubLinkOptions options, const SiteCredentials& credentials, Hub
     : impl_(std::make_unique<Impl>(std::move(options), credentials, listener, std::move(counts))) {}
 HubLink::~HubLink() = default;
 
-void HubLink::Report(const RunId& run, RoundNumber round, Stage stage, double fraction) {
+void HubLink::Report(const RunId& run, RoundNumber round, std::int64_t attempt, Stage stage, double fraction) {
   v1::SiteMessage message;
   v1::Progress& progress = *message.mutable_progress();
   progress.set_run(run.text());
   progress.set_round(round.value());
+  progress.set_attempt(attempt);
   progress.set_stage(ToMessage(stage));
   progress.set_fraction(fraction);
   impl_->Say(std::move(message));
 }
 
-void HubLink::Refuse(const RunId& run, RoundNumber round, const std::string& reason) {
+void HubLink::Refuse(const RunId& run, RoundNumber round, std::int64_t attempt, const std::string& reason) {
   v1::SiteMessage message;
   v1::Refusal& refusal = *message.mutable_refusal();
   refusal.set_run(run.text());
   refusal.set_round(round.value());
+  refusal.set_attempt(attempt);
   refusal.set_reason(reason);
   impl_->Say(std::move(message));
 }

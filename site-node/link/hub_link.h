@@ -47,8 +47,9 @@ class HubLink {
   HubLink& operator=(const HubLink&) = delete;
 
   // Events. Progress is dropped while there is no connection; the others wait for one.
-  void Report(const RunId& run, RoundNumber round, Stage stage, double fraction);
-  void Refuse(const RunId& run, RoundNumber round, const std::string& reason);
+  // `attempt` is the order's, 0 for an evaluation: what is said late must not touch a later order.
+  void Report(const RunId& run, RoundNumber round, std::int64_t attempt, Stage stage, double fraction);
+  void Refuse(const RunId& run, RoundNumber round, std::int64_t attempt, const std::string& reason);
   void Evaluated(const RunId& run, const Digest& model, const DiceSummary& dice);
   void PatientsChanged(const PatientCounts& counts);
 

@@ -83,6 +83,7 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   update.metrics.loss = outcome.mean_loss;
   update.metrics.steps = outcome.steps;
   update.metrics.samples = task.training_patients;
+  update.metrics.with = {outcome.precision, outcome.device, outcome.threads};
   update.metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   LogInfo("trained", {{"run", task.id.run},
                       {"round", task.id.round},

@@ -104,6 +104,55 @@ TEST(Doors, TheSitesDoorAnswersOnlyItsSites) {
   EXPECT_EQ(federation.Join("North").site, "north");
 }
 
+// The roster is asked when a call begins; this one began before.
+TEST(Doors, AnUploadThatIsUnderWayEndsWhenItsSiteIsSuspended) {
+  TestFederation federation;
+  const SiteKit kit = federation.Join("North");
+  EmulatorOptions slow = federation.At(10, 1);
+  slow.work = 60s;
+  SiteEmulator north(kit, slow), coast(federation.Join("Coast"), slow);
+  const std::string run = federation.Start(TinyPlan(1, 2), {}, true);
+  ASSERT_TRUE(north.WaitFor([](const SiteEmulator& site) { return !site.orders.empty(); }));
+  const GlobalModel model = federation.Model(run);
+  const SubmissionId id{RunId(run), RoundNumber(1), SiteId("north"), 1};
+  ModelUpdate update;
+  update.id = id;
+  update.base = model.digest;
+  update.metrics.steps = 1;
+  update.metrics.samples = 10;
+  update.delta = model.parameters;
+  const auto bytes = SerializeUpdate(update);
+  const std::string file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const v1::UploadHeader header = ToMessage(id, DigestOf(file), file.size());
+  const auto stub = v1::Site::NewStub(MakeChannel(federation.hub().addresses().sites, kHubServerName,
+                                                  ClientCredentials(kit.authority_pem, kit.identity)));
+  const auto held = [&] {
+    grpc::ClientContext context;
+    v1::UploadState state;
+    EXPECT_TRUE(stub->Offer(&context, header, &state).ok());
+    return state.offset();
+  };
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 20s);
+  v1::UploadState state;
+  const auto upload = stub->Upload(&context, &state);
+  v1::UploadMessage message;
+  *message.mutable_header() = header;
+  upload->Write(message);
+  message.mutable_chunk()->set_data(file.substr(0, 100));
+  upload->Write(message);
+  while (held() == 0) std::this_thread::sleep_for(10ms);
+  federation.Suspend("north");
+  message.mutable_chunk()->set_offset(100);
+  message.mutable_chunk()->set_data(file.substr(100));
+  upload->Write(message);
+  upload->WritesDone();
+  const grpc::Status status = upload->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(status.error_message(), "site north is suspended");
+  federation.Abort("enough");
+}
+
 TEST(Doors, TheAdministratorsDoorTakesAdministratorsOnly) {
   TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
   const SiteKit kit = federation.Join("North");

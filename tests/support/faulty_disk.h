@@ -3,9 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <limits>
+#include <new>
 
 #include "core/base/file_store.h"
 
@@ -36,6 +38,21 @@ class FaultyDisk : public Disk {
   }
   std::int64_t left_;
   int error_;
+};
+
+// A disk that is full, or whose caller runs out of memory, until somebody makes room. Any thread.
+class FullDisk : public Disk {
+ public:
+  std::atomic<bool> full = false, no_memory = false;
+
+  std::int64_t Write(int fd, const void* bytes, std::size_t size) override {
+    if (no_memory) throw std::bad_alloc();
+    if (!full) return SystemDisk().Write(fd, bytes, size);
+    errno = ENOSPC;
+    return -1;
+  }
+  int Sync(int fd) override { return SystemDisk().Sync(fd); }
+  int Rename(const char* from, const char* to) override { return SystemDisk().Rename(from, to); }
 };
 
 // A disk that takes a few bytes with each call and is interrupted now and then, as POSIX allows.

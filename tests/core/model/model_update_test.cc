@@ -16,7 +16,7 @@ ModelUpdate Update() {
   ModelUpdate update;
   update.id = {RunId("sarcoma-1"), RoundNumber(4), SiteId("north"), 2};
   update.base = DigestOf("base");
-  update.metrics = {0.1 + 0.2, 50, 12, {1.0 / 3.0, 2}, 12.5};
+  update.metrics = {0.1 + 0.2, 50, 12, {1.0 / 3.0, 2}, 12.5, {"bfloat16", "cuda:1", 8}};
   update.delta = {{{"a", {2}, {0.25f, -1}}}};
   return update;
 }
@@ -57,8 +57,21 @@ TEST(ModelUpdateTest, WhatNoHonestSiteCanMeasureIsRefused) {
   refused("the sum of Dice does not lie between", [](ModelUpdate& u) { u.metrics.validation = {-0.1, 2}; });
   refused("the number of validation patients is negative", [](ModelUpdate& u) { u.metrics.validation = {0, -1}; });
   refused("its time is no time", [](ModelUpdate& u) { u.metrics.seconds = -1; });
+  const std::string_view machine = "its precision, device or threads are not what a machine has";
+  refused(machine, [](ModelUpdate& u) { u.metrics.with.precision = std::string(41, 'f'); });
+  refused(machine, [](ModelUpdate& u) { u.metrics.with.device = "cpu\x1b[2J"; });
+  refused(machine, [](ModelUpdate& u) { u.metrics.with.threads = -1; });
   refused("`attempt` must be at least 1", [](ModelUpdate& u) { u.id.attempt = 0; });
   refused("`a` holds an infinity", [](ModelUpdate& u) { u.delta.arrays[0].values[0] = 1e38f * 10; });
+}
+
+TEST(ModelUpdateTest, AnOlderFileDoesNotSayWhatItTrainedWith) {
+  const std::string text = R"({"format":1,"run":"r","round":1,"site":"north","attempt":1,"base":")" +
+                           DigestOf("base").Hex() +
+                           R"(","loss":0.5,"steps":5,"samples":7,"dice_sum":0.5,"dice_cases":1,"seconds":2})";
+  const auto bytes = SerializeParameters({{{"a", {1}, {1}}}}, {{"consilium.update", text}});
+  const ModelUpdate update = ParseUpdate(bytes, "u");
+  EXPECT_EQ(update.metrics, (TrainMetrics{0.5, 5, 7, {0.5, 1}, 2, {}}));
 }
 
 TEST(ModelUpdateTest, AModelIsNoUpdate) {

@@ -310,6 +310,47 @@ TEST(RoundStateTest, ASiteMayRefuseAnOrder) {
   EXPECT_THAT(run.Accept(kCoast), ElementsAre("aggregate coast north"));
 }
 
+// The site said it before it heard of attempt 2, in which it works.
+TEST(RoundStateTest, ALateRefusalOfTheFirstAttemptDoesNotTouchTheSecond) {
+  TestRun run;
+  BothInRoundOne(run);
+  run(DeadlinePassed{RoundNumber(1), 1});
+  ASSERT_EQ(run.state().attempt, 2);
+  const RunState before = run.state();
+  EXPECT_THAT(run(SiteRefused{kNorth, RoundNumber(1), "too late", 1}), IsEmpty());
+  EXPECT_THAT(run(SiteReported{kNorth, RoundNumber(1), SiteProgress::kUploading, 0.5, 1}), IsEmpty());
+  EXPECT_THAT(run(SiteRefused{kNorth, RoundNumber(1), "an evaluation's", 0}), IsEmpty());
+  EXPECT_EQ(run.state(), before);
+  run(SiteReported{kNorth, RoundNumber(1), SiteProgress::kUploading, 0.5, 2});
+  EXPECT_EQ(run.site(kNorth).progress, SiteProgress::kUploading);
+  run.Accept(kNorth);
+  EXPECT_THAT(run.Accept(kCoast), ElementsAre("aggregate coast north"));
+}
+
+TEST(RoundStateTest, ARefusalOfTheCurrentAttemptSettlesTheSite) {
+  TestRun run;
+  BothInRoundOne(run);
+  run(DeadlinePassed{RoundNumber(1), 1});
+  EXPECT_THAT(run(SiteRefused{kNorth, RoundNumber(1), "no room", 2}), IsEmpty());
+  EXPECT_EQ(run.site(kNorth).progress, SiteProgress::kRejected);
+  EXPECT_THAT(run(SiteRefused{kCoast, RoundNumber(1), "no room"}), ElementsAre("ended"));  // it does not say which
+}
+
+TEST(RoundStateTest, ARefusalAfterTheFreezeDoesNotFreezeTheRoundAgain) {
+  RunPlan plan = Plan();
+  plan.eligibility.min_sites = 3;
+  TestRun run(plan);
+  run.Connect(kNorth);
+  run.Connect(kCoast);
+  run.Connect(kValley);
+  run.Accept(kNorth);
+  run.Accept(kCoast);
+  EXPECT_THAT(run(DeadlinePassed{RoundNumber(1), 1}), ElementsAre("cancel valley", "aggregate coast north"));
+  const RunState before = run.state();
+  EXPECT_THAT(run(SiteRefused{kValley, RoundNumber(1), "too late", 1}), IsEmpty());
+  EXPECT_EQ(run.state(), before);
+}
+
 TEST(RoundStateTest, DuplicatesAndStrangersChangeNothing) {
   TestRun run;
   BothInRoundOne(run);
@@ -474,11 +515,14 @@ TEST(RoundStateTest, InvariantsHoldForAnyOrderOfEvents) {
     for (int i = 0; i < 120; ++i) {
       const SiteId site = sites[static_cast<std::size_t>(random.Integer(0, 2))];
       const RoundNumber round(run.state().round.value() + (random.Integer(0, 9) == 0 ? 1 : 0));
-      switch (random.Integer(0, 11)) {
+      const std::int64_t attempt = run.state().attempt + (random.Integer(0, 3) == 0 ? 1 : 0);
+      const RunState before = run.state();
+      std::vector<std::string> actions;
+      switch (random.Integer(0, 12)) {
         case 0:
         case 1: run.Connect(site, random.Integer(3, 20)); break;
         case 2: run(SiteDisconnected{site}); break;
-        case 3: run(SiteReported{site, round, SiteProgress::kTraining, random.Uniform()}); break;
+        case 3: run(SiteReported{site, round, SiteProgress::kTraining, random.Uniform(), attempt}); break;
         case 4:
           if (random.Integer(0, 3) == 0) run(DeadlinePassed{round, random.Integer(0, 2)});
           break;
@@ -489,6 +533,14 @@ TEST(RoundStateTest, InvariantsHoldForAnyOrderOfEvents) {
           break;
         case 8:
           if (random.Integer(0, 9) == 0) run.Reject(site);
+          break;
+        case 9:
+          if (random.Integer(0, 5) > 0) break;
+          actions = run(SiteRefused{site, round, "no room", attempt});
+          if (before.phase == RunPhase::kAggregating || attempt != before.attempt || round != before.round) {
+            EXPECT_THAT(actions, IsEmpty());
+            EXPECT_EQ(run.state(), before);
+          }
           break;
         default: run.Accept(site); break;
       }

@@ -12,11 +12,12 @@ namespace {
 const SiteId kNorth("north");
 
 TEST(RunJournalTest, EveryKindOfEventReadsBackEqual) {
-  const AcceptedUpdate update{{RunId("r"), RoundNumber(2), kNorth, 1}, DigestOf("u"), {0.1, 50, 12, {1.0 / 3, 2}, 9.5}};
+  const AcceptedUpdate update{
+      {RunId("r"), RoundNumber(2), kNorth, 1}, DigestOf("u"), {0.1, 50, 12, {1.0 / 3, 2}, 9.5, {"float32", "cpu", 4}}};
   const std::vector<RunEvent> events{SiteConnected{kNorth, 12, true},
                                      SiteDisconnected{kNorth},
-                                     SiteReported{kNorth, RoundNumber(2), SiteProgress::kUploading, 0.7},
-                                     SiteRefused{kNorth, RoundNumber(2), "no room \"here\"\n"},
+                                     SiteReported{kNorth, RoundNumber(2), SiteProgress::kUploading, 0.7, 2},
+                                     SiteRefused{kNorth, RoundNumber(2), "no room \"here\"\n", 2},
                                      UpdateJudged{update, false, "a NaN"},
                                      DeadlinePassed{RoundNumber(2), 2},
                                      ModelMade{RoundNumber(2), DigestOf("m"), 0.1 + 0.2},
@@ -34,6 +35,19 @@ TEST(RunJournalTest, EveryKindOfEventReadsBackEqual) {
 
 TEST(RunJournalTest, TheTextIsReadable) {
   EXPECT_EQ(ToJson(DeadlinePassed{RoundNumber(3), 1}), R"({"event":"deadline_passed","round":3,"attempt":1})");
+}
+
+TEST(RunJournalTest, OlderJournalsDoNotNameTheAttemptOfARefusal) {
+  const auto old = RunEventFromJson(R"({"event":"site_refused","site":"north","round":2,"reason":"no room"})");
+  EXPECT_TRUE(old == RunEvent(SiteRefused{kNorth, RoundNumber(2), "no room", kAnyAttempt}));
+}
+
+TEST(RunJournalTest, OlderJournalsDoNotSayWhatAnUpdateTrainedWith) {
+  const auto old =
+      RunEventFromJson(R"({"event":"update_judged","run":"r","round":2,"site":"north","attempt":1,"digest":")" +
+                       DigestOf("u").Hex() + R"(","loss":0.5,"steps":5,"samples":7,"dice_sum":0.5,)" +
+                       R"("dice_cases":1,"seconds":2,"accepted":true,"reason":""})");
+  EXPECT_EQ(std::get<UpdateJudged>(old).update.metrics, (TrainMetrics{0.5, 5, 7, {0.5, 1}, 2, {}}));
 }
 
 TEST(RunJournalTest, AReasonThatIsNoUtf8IsKeptAsFarAsItCan) {

@@ -157,6 +157,10 @@ TEST(RoundLine, IsOneLine) {
 TEST(RunJson, ParsesWithEveryNumber) {
   v1::FederationState state = Running();
   *state.mutable_run()->add_final_results() = Parse<v1::SiteResult>("site: 'coast' dice: 0.5 cases: 8");
+  v1::SiteResult& north = *state.mutable_run()->mutable_history(0)->mutable_results(1);
+  north.set_precision("bfloat16");
+  north.set_device("cuda:0");
+  north.set_threads(8);
   const auto json = nlohmann::json::parse(RunJson(state.run()));
   EXPECT_EQ(json["run"], "sarcoma-1");
   EXPECT_EQ(json["phase"], "training");
@@ -171,10 +175,9 @@ TEST(RunJson, ParsesWithEveryNumber) {
   EXPECT_EQ(round["loss"], 0.62549);
   EXPECT_EQ(round["seconds"], 61.26);
   EXPECT_EQ(round["model_digest"], "0102");
-  EXPECT_EQ(
-      round["sites"][1],
-      (nlohmann::json{
-          {"site", "north"}, {"dice", 0.775}, {"cases", 31}, {"loss", 0.5}, {"samples", 412}, {"seconds", 58.0}}));
+  EXPECT_EQ(round["sites"][1],
+            nlohmann::json::parse(R"({"site": "north", "dice": 0.775, "cases": 31, "loss": 0.5, "samples": 412,
+                                      "seconds": 58.0, "precision": "bfloat16", "device": "cuda:0", "threads": 8})"));
   EXPECT_EQ(json["final"], nlohmann::json::parse(R"([{"site": "coast", "dice": 0.5, "cases": 8}])"));
   EXPECT_EQ(nlohmann::json::parse(RunJson({}))["history"].size(), 0U);
 }

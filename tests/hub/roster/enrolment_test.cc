@@ -101,11 +101,21 @@ TEST_F(RosterTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetched)
   EXPECT_TRUE(roster_->EnrolmentOpen());
   clock_.Advance(1h);
   EXPECT_FALSE(roster_->EnrolmentOpen());  // expired
-  roster_->Enrol(Token("North"), Request());
-  clock_.Advance(1000h);
+  const auto request = Request();
+  const std::string again = Token("North", 2);
+  roster_->Enrol(again, request);
+  clock_.Advance(2h - 1ms);
   EXPECT_TRUE(roster_->EnrolmentOpen());  // it waits for the administrator
+  clock_.Advance(1ms);
+  EXPECT_FALSE(roster_->EnrolmentOpen());  // as long as the invitation holds, not for ever
+  clock_.Advance(1000h);
   roster_->Approve(SiteId("north"));
   EXPECT_TRUE(roster_->EnrolmentOpen());  // it has yet to fetch its certificate
+  clock_.Advance(72h);
+  EXPECT_FALSE(roster_->EnrolmentOpen());  // nor for that for ever
+  roster_->Approve(SiteId("north"));       // the administrator opens it again
+  EXPECT_TRUE(roster_->EnrolmentOpen());
+  EXPECT_TRUE(roster_->Enrol(again, request).certificate);
   roster_->Delivered(SiteId("north"));
   EXPECT_FALSE(roster_->EnrolmentOpen());
   Join("Coast");

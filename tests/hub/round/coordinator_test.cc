@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <thread>
 
 #include "hub/store/schema.h"
 #include "tests/hub/small_run.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/faulty_disk.h"
 #include "tests/support/temporary_folder.h"
 
 namespace consilium {
@@ -37,10 +39,13 @@ class CoordinatorTest : public testing::Test {
     spool_.emplace(database_, folder_ / "spool");
     loop_.emplace();
     coordinator_.emplace(
-        CoordinatorParts{database_, runs_, *spool_, models_, audit_, *loop_, clock_, FederationId("net")},
+        CoordinatorParts{database_, runs_, *spool_, models_, audit_, *loop_, clock_, FederationId("net"), 2ms},
         CoordinatorPorts{
             [this](const SiteId& site, v1::HubMessage message) { sent_.emplace_back(site.text(), std::move(message)); },
-            [this] { ++changes_; }});
+            [this] { ++changes_; },
+            [this](const SiteId& site) {
+              return shut_.contains(site) ? "site " + site.text() + " is suspended" : std::string();
+            }});
     On([&] { coordinator_->Resume(grace); });
   }
   // Runs `work` on the loop, then all that it has posted there.
@@ -111,6 +116,22 @@ class CoordinatorTest : public testing::Test {
       return text;
     });
   }
+  // From now on the database has no room for events of a kind: they bring a megabyte along.
+  void FillDatabase(const std::string& kind) {
+    On([&] {
+      database_.Run("CREATE TABLE filler (bytes BLOB)");
+      database_.Run("CREATE TRIGGER big BEFORE INSERT ON events WHEN new.event LIKE '%" + kind +
+                    "%' BEGIN INSERT INTO filler VALUES (zeroblob(1000000)); END");
+      Statement limit(database_, "PRAGMA max_page_count = 200");
+      limit.Step();
+    });
+  }
+  void MakeRoom() {
+    On([&] {
+      Statement limit(database_, "PRAGMA max_page_count = 1000000");
+      limit.Step();
+    });
+  }
   std::size_t FilesIn(const char* folder) const {
     const auto all = std::filesystem::recursive_directory_iterator(folder_ / folder);
     return static_cast<std::size_t>(
@@ -121,11 +142,13 @@ class CoordinatorTest : public testing::Test {
   FakeClock clock_;
   Database database_ = OpenHubDatabase(folder_ / "hub.sqlite");
   RunStore runs_{database_};
-  FileStore models_{folder_ / "models"};
+  FullDisk disk_;
+  FileStore models_{folder_ / "models", disk_};
   AuditLog audit_{database_, clock_};
   std::optional<Spool> spool_;
   std::vector<std::pair<std::string, v1::HubMessage>> sent_;
   int changes_ = 0;
+  std::set<SiteId> shut_;  // the loop's thread
   std::optional<Coordinator> coordinator_;
   std::optional<EventLoop> loop_;
 };
@@ -371,6 +394,128 @@ TEST_F(CoordinatorTest, NoSitesWordsCanSpoilWhatTheOthersAreTold) {
   });
   EXPECT_EQ(back.verdict().reason(), reason);
   EXPECT_EQ(runs_.Replay(RunId("tiny-1")), State());
+}
+
+// It was on its way when the round was repeated: the site works on attempt 2 and its update counts.
+TEST_F(CoordinatorTest, ALateRefusalOfTheFirstAttemptDoesNotTouchTheSecond) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+  Update(kNorth, 0.5F, 10);
+  v1::Refusal refusal;
+  refusal.set_run("tiny-1");
+  refusal.set_round(1);
+  refusal.set_attempt(1);
+  refusal.set_reason("no room on the disk");
+  On([&] { coordinator_->Refused(kCoast, refusal); });
+  ASSERT_EQ(State().attempt, 2);
+  for (const SiteId& site : {kNorth, kCoast}) On([&] { coordinator_->Refused(site, refusal); });
+  Update(kNorth, 0.5F, 10);
+  Update(kCoast, 0.25F, 30);
+  const RunState next = State();
+  ASSERT_EQ(next.history.size(), 1U);
+  EXPECT_EQ(next.history[0].accepted.size(), 2U);
+  EXPECT_EQ(ParseModel(models_.Get(next.history[0].model), "the model").card.samples, 40);
+}
+
+TEST_F(CoordinatorTest, AnUploadThatWasUnderWayWhenItsSiteWasShutOutIsNotTaken) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}, {kValley, 20}});
+  const std::string file = FileFor(SmallId("coast"), 9, 30);
+  Offer(SmallId("coast"), file);
+  Store(SmallId("coast"), file, 0, 100);
+  On([&] {
+    shut_.insert(kCoast);
+    coordinator_->SiteIsShut(kCoast);
+  });
+  EXPECT_EQ(State().sites.at(kCoast).progress, SiteProgress::kRejected);
+  EXPECT_EQ(State().sites.at(kCoast).reason, "site coast is suspended");
+  const std::string words = "site coast is suspended\n  Call the hub's administrator.";
+  ExpectError(ErrorCode::kPermissionDenied, words, [&] { Store(SmallId("coast"), file, 100); });
+  ExpectError(ErrorCode::kPermissionDenied, words, [&] { Offer(SmallId("coast"), file); });
+  Update(kNorth, 0.5F, 10);
+  Update(kValley, 0.5F, 20);  // the round does not wait for the one that is out
+  EXPECT_EQ(State().round, RoundNumber(2));
+  EXPECT_EQ(Moved(Model()), 0.5F);
+}
+
+TEST_F(CoordinatorTest, AnUpdateThatLiesThereUnjudgedWhenItsSiteIsShutOutIsRefused) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+  Update(kNorth, 0.5F, 10);
+  const std::string file = FileFor(SmallId("coast"), 9, 30);
+  Offer(SmallId("coast"), file);
+  Sent();
+  On([&] {
+    EXPECT_TRUE(coordinator_->Store(kCoast, HeaderOf(SmallId("coast"), file), PartOf(file, 0)).complete());
+    shut_.insert(kCoast);
+  });
+  EXPECT_THAT(Sent(), HasSubstr("coast refused: site coast is suspended"));
+  EXPECT_EQ(audit_.Newest(1)[0].detail, "site coast is suspended");
+  EXPECT_TRUE(State().history.empty());
+}
+
+TEST_F(CoordinatorTest, ARoundRepeatedForWantOfASiteThatIsShutOutIsNotOrderedFromIt) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+  Update(kNorth, 0.5F, 10);
+  Sent();
+  On([&] {
+    shut_.insert(kCoast);
+    coordinator_->SiteIsShut(kCoast);
+  });
+  EXPECT_EQ(State().attempt, 2);
+  EXPECT_EQ(Sent(), "north train 1/2");
+}
+
+TEST_F(CoordinatorTest, AFullDiskDelaysTheModelAndNothingElse) {
+  for (std::atomic<bool>* trouble : {&disk_.full, &disk_.no_memory}) {
+    Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+    Update(kNorth, 0.5F, 10);
+    *trouble = true;
+    Update(kCoast, 0.25F, 30);
+    std::this_thread::sleep_for(20ms);  // some tries
+    EXPECT_EQ(State().phase, RunPhase::kAggregating);
+    *trouble = false;
+    WaitFor([](const RunState& state) { return state.round == RoundNumber(2); });
+    EXPECT_EQ(Moved(Model()), 0.3125F);
+    On([&] { coordinator_->Abort(RunId(), "the next one"); });
+  }
+}
+
+TEST_F(CoordinatorTest, ADiskThatStaysFullEndsTheRunInWords) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+  disk_.full = true;
+  Update(kNorth, 0.5F, 10);
+  Update(kCoast, 0.25F, 30);
+  const RunState aborted = WaitFor([](const RunState& state) { return state.ended(); });
+  EXPECT_EQ(aborted.phase, RunPhase::kAborted);
+  EXPECT_THAT(aborted.reason, testing::AllOf(testing::StartsWith("round 1 cannot be averaged: "),
+                                             HasSubstr("No space left on device")));
+}
+
+TEST_F(CoordinatorTest, AFullDatabaseDelaysVerdictsDeadlinesAndTheEnd) {
+  RunPlan plan = SmallPlan();
+  plan.round.deadline_s = 0.3;
+  Start(plan, {{kNorth, 10}, {kCoast, 30}});
+  Sent();
+  FillDatabase("event");
+  Update(kNorth, 0.5F, 10);
+  std::this_thread::sleep_for(400ms);  // the deadline passes
+  EXPECT_EQ(Sent(), "");
+  EXPECT_EQ(State().attempt, 1);
+  MakeRoom();
+  WaitFor([](const RunState& state) { return state.attempt == 2; });
+  EXPECT_EQ(runs_.Replay(RunId("tiny-1")), State());
+}
+
+TEST_F(CoordinatorTest, AnAbortThatCannotBeStoredIsStoredLater) {
+  Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
+  Update(kNorth, 0.5F, 10);
+  std::ofstream(models_.PathOf(State().model)) << "damaged";
+  FillDatabase("abort_asked");
+  Update(kCoast, 0.25F, 30);
+  std::this_thread::sleep_for(20ms);  // some tries
+  EXPECT_EQ(State().phase, RunPhase::kAggregating);
+  MakeRoom();
+  const RunState state = WaitFor([](const RunState& now) { return now.ended(); });
+  EXPECT_EQ(state.phase, RunPhase::kAborted);
+  EXPECT_THAT(state.reason, HasSubstr("is damaged: its digest is another"));
 }
 
 TEST_F(CoordinatorTest, ProgressIsShownWithinItsBoundsAndOnlyOfThisRun) {

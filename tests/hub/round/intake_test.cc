@@ -27,7 +27,12 @@ class IntakeTest : public testing::Test {
     for (const char* site : {"coast", "north"}) run_ = Advance(run_, SiteConnected{SiteId(site), 10, false}).state;
     RunStore(database_).AddRun({id_.run, plan, run_.model, clock_.Wall()});
     intake_.Begin(plan);
-    update_ = {id_, run_.model, {0.5, 5, 10, {0.5, 1}, 1}, InitialParameters(plan.network, 1)};
+    update_.id = id_;
+    update_.base = run_.model;
+    update_.metrics.steps = 5;
+    update_.metrics.samples = 10;
+    update_.metrics.validation = {0.5, 1};
+    update_.delta = InitialParameters(plan.network, 1);
     Pack();
   }
   void Pack() {
@@ -139,6 +144,23 @@ TEST_F(IntakeTest, NoSiteMayOverflowTheSum) {
   Send();
   EXPECT_EQ(intake_.Judge(run_, *spool_.Find(id_), 1 << 30).reason,
             "it claims 524289 training patients; the site has declared 524288");
+}
+
+// A site that is ordered because another one was lost: the two that are in may hold all that the sum holds.
+TEST_F(IntakeTest, ASiteOrderedLaterMayNotOverflowTheSumEither) {
+  intake_.Offer(&run_, id_, header_);
+  Send();
+  const auto take = [&](const char* site, std::int64_t samples) {
+    AcceptedUpdate& update = run_.accepted.emplace_back();
+    update.id = {id_.run, RoundNumber(1), SiteId(site), 1};
+    update.metrics.samples = samples;
+  };
+  take("coast", 1 << 19);
+  take("valley", (1 << 19) - 9);
+  EXPECT_EQ(intake_.Judge(run_, *spool_.Find(id_), 10).reason,
+            "it claims 10 training patients; the site has declared 9");
+  run_.accepted.back().metrics.samples = (1 << 19) - 10;
+  EXPECT_TRUE(intake_.Judge(run_, *spool_.Find(id_), 10).accepted);
 }
 
 }  // namespace

@@ -19,13 +19,14 @@ const SiteId kNorth("north"), kCoast("coast");
 // After one round of north and coast, in the middle of the second.
 RunState InRoundTwo() {
   RunState run = StartRun(SmallPlan(), RunId("tiny-1"), DigestOf("model 0"));
-  for (const RunEvent& event :
-       std::vector<RunEvent>{SiteConnected{kNorth, 10, true}, SiteConnected{kCoast, 30},
-                             UpdateJudged{{SmallId("north"), DigestOf("n1"), {0.25, 50, 10, {1.5, 2}, 7}}, true, {}},
-                             UpdateJudged{{SmallId("coast"), DigestOf("c1"), {0.75, 50, 30, {0.5, 2}, 9}}, true, {}},
-                             ModelMade{RoundNumber(1), DigestOf("model 1"), 12.5},
-                             UpdateJudged{{SmallId("north", 2), DigestOf("n2"), {0.2, 50, 10, {1.8, 2}, 7}}, true, {}},
-                             SiteReported{kCoast, RoundNumber(2), SiteProgress::kTraining, 0.5}}) {
+  for (const RunEvent& event : std::vector<RunEvent>{
+           SiteConnected{kNorth, 10, true}, SiteConnected{kCoast, 30},
+           UpdateJudged{{SmallId("north"), DigestOf("n1"), {0.25, 50, 10, {1.5, 2}, 7}}, true, {}},
+           UpdateJudged{
+               {SmallId("coast"), DigestOf("c1"), {0.75, 50, 30, {0.5, 2}, 9, {"bfloat16", "cuda:1", 8}}}, true, {}},
+           ModelMade{RoundNumber(1), DigestOf("model 1"), 12.5},
+           UpdateJudged{{SmallId("north", 2), DigestOf("n2"), {0.2, 50, 10, {1.8, 2}, 7}}, true, {}},
+           SiteReported{kCoast, RoundNumber(2), SiteProgress::kTraining, 0.5}}) {
     run = Advance(std::move(run), event).state;
   }
   return run;
@@ -65,6 +66,9 @@ TEST(RunView, ShowsRoundHistoryAndTraffic) {
   EXPECT_EQ(round.results(0).loss(), 0.75);
   EXPECT_EQ(round.results(0).samples(), 30);
   EXPECT_EQ(round.results(0).seconds(), 9);
+  EXPECT_EQ(round.results(0).precision(), "bfloat16");
+  EXPECT_EQ(round.results(0).device(), "cuda:1");
+  EXPECT_EQ(round.results(0).threads(), 8);
   EXPECT_EQ(round.results(1).site(), "north");
   EXPECT_EQ(view.final_results_size(), 0);
   EXPECT_EQ(RunViewOf(InRoundTwo(), {}).history(0).bytes_up(), 0U);

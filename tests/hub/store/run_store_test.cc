@@ -34,10 +34,10 @@ TEST(RunStore, ARunIsReplayedFromItsEventsAfterARestart) {
     EXPECT_EQ(store.NextRunId("sarcoma"), id);
     store.AddRun({id, Plan("sarcoma"), DigestOf("model 0"), clock.Wall()});
     const SubmissionId north{id, RoundNumber(1), SiteId("north"), 1};
-    for (const RunEvent& event :
-         std::vector<RunEvent>{SiteConnected{SiteId("north"), 12, true}, SiteConnected{SiteId("coast"), 8, false},
-                               UpdateJudged{{north, DigestOf("u"), {0.5, 50, 12, {1.2, 2}, 9}}, true, ""},
-                               SiteDisconnected{SiteId("coast")}}) {
+    const TrainMetrics metrics{0.5, 50, 12, {1.2, 2}, 9, {"float32", "cpu", 4}};
+    for (const RunEvent& event : std::vector<RunEvent>{
+             SiteConnected{SiteId("north"), 12, true}, SiteConnected{SiteId("coast"), 8, false},
+             UpdateJudged{{north, DigestOf("u"), metrics}, true, ""}, SiteDisconnected{SiteId("coast")}}) {
       state = Advance(state, event).state;
       store.AddEvent(id, {clock.Wall(), event});
     }

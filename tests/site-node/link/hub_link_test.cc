@@ -165,14 +165,17 @@ TEST_F(HubLinkTest, AnOrderThatCannotBeUsedIsDroppedAndTheNextOneHeard) {
 TEST_F(HubLinkTest, EventsGoOutAndHeartbeatsInBetween) {
   const auto link = Link();
   ASSERT_TRUE(heard_.WaitUntil([&] { return heard_.connects == 1; }));
-  link->Report(RunId("run-1"), RoundNumber(1), Stage::kTraining, 0.25);
-  link->Refuse(RunId("run-1"), RoundNumber(2), "no patients");
+  link->Report(RunId("run-1"), RoundNumber(1), 2, Stage::kTraining, 0.25);
+  link->Refuse(RunId("run-1"), RoundNumber(2), 0, "no patients");
   link->Evaluated(RunId("run-1"), DigestOf("model"), {1.5, 2});
   const auto progress = hub_.WaitForMessage([](const auto& message) { return message.has_progress(); });
   EXPECT_EQ(progress.progress().stage(), v1::Progress::STAGE_TRAINING);
   EXPECT_DOUBLE_EQ(progress.progress().fraction(), 0.25);
+  EXPECT_EQ(progress.progress().attempt(), 2);
   const auto refusal = hub_.WaitForMessage([](const auto& message) { return message.has_refusal(); });
   EXPECT_EQ(refusal.refusal().reason(), "no patients");
+  EXPECT_TRUE(refusal.refusal().has_attempt());  // 0: of an evaluation
+  EXPECT_EQ(refusal.refusal().attempt(), 0);
   const auto evaluation = hub_.WaitForMessage([](const auto& message) { return message.has_evaluation(); });
   EXPECT_DOUBLE_EQ(evaluation.evaluation().dice_sum(), 1.5);
   hub_.WaitForMessage([](const auto& message) { return message.has_heartbeat(); });
@@ -184,8 +187,8 @@ TEST_F(HubLinkTest, DialsAgainAfterACutAndWhatMattersIsSaidThen) {
   hub_.Stop();
   ASSERT_TRUE(heard_.WaitUntil([&] { return !heard_.why.empty(); }));
   EXPECT_THAT(heard_.why, HasSubstr("hub"));
-  link->Report(RunId("run-1"), RoundNumber(1), Stage::kTraining, 0.5);  // worth nothing later
-  link->Refuse(RunId("run-1"), RoundNumber(1), "no patients");
+  link->Report(RunId("run-1"), RoundNumber(1), 1, Stage::kTraining, 0.5);  // worth nothing later
+  link->Refuse(RunId("run-1"), RoundNumber(1), 1, "no patients");
   hub_.Restart();
   ASSERT_TRUE(heard_.WaitUntil([&] { return heard_.connects >= 2; }));
   hub_.WaitForMessage([](const auto& message) { return message.has_refusal(); });

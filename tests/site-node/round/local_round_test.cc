@@ -63,6 +63,10 @@ TEST_F(LocalRoundTest, SitesDrawDifferently) {
   EXPECT_NE(SiteSeed(plan_, SiteId("north")), SiteSeed(plan_, SiteId("coast")));
 }
 
+TEST_F(LocalRoundTest, SaysWhatItTrainedWith) {
+  EXPECT_THAT(Run(round_, 1).metrics.with, (TrainedWith{"float32", "cpu", 1}));
+}
+
 TEST_F(LocalRoundTest, MomentumIsKeptFromRoundToRoundAndOverARestart) {
   Run(round_, 1);
   const ModelUpdate second = Run(round_, 2);
