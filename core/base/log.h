@@ -14,8 +14,8 @@
 namespace consilium {
 
 // Logging for operators: one line, key=value fields, to standard error (time in UTC). Included only from .cc files.
-// A LogField is made of ids, numbers, digests and words. The types that hold a patient (PatientText, Volume, Sample) and
-// Secret do not compile here. Any thread.
+// A LogField is made of ids, numbers, digests and words. The types that hold a patient (PatientText, Volume, Sample)
+// and Secret do not compile here. Any thread.
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 class LogField {

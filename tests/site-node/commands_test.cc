@@ -28,7 +28,7 @@ TEST_F(ReaderAddTest, AReaderWithoutAFileIsNoReader) {
   EXPECT_THAT(ErrorOf([&] { Add(folder_ / "no such folder" / "lee.reader"); }).what(), HasSubstr("cannot write"));
   EXPECT_TRUE(Readers(place_.readers(), nullptr, SystemClock()).List().empty());
   Add(folder_ / "lee.reader");  // the name is free
-  EXPECT_EQ(ReadReaderFile(folder_ / "lee.reader").panel, "127.0.0.1:7443");
+  EXPECT_EQ(ReadReaderFile(folder_ / "lee.reader").panel, "127.0.0.1:7445");
   EXPECT_EQ(Readers(place_.readers(), nullptr, SystemClock()).List().size(), 1U);
 }
 

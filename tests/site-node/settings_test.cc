@@ -114,7 +114,7 @@ TEST(SiteSettings, TheFileExplainsEveryKey) {
   WriteSettings(place, {});
   const std::vector<std::byte> bytes = ReadFile(place.settings());
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (const char* words : {"threads = 0", "panel_listen = \"127.0.0.1:7443\"", "auto, cpu or cuda:N",
+  for (const char* words : {"threads = 0", "panel_listen = \"127.0.0.1:7445\"", "auto, cpu or cuda:N",
                             "names of the tumour's contour", "an update learnt from fewer patients"}) {
     EXPECT_THAT(text, HasSubstr(words));
   }
