@@ -45,6 +45,15 @@ grpc::Status CallSites(const std::string& address, const std::string& authority,
   return stub->Offer(&context, header, &state);
 }
 
+// The state of a call to the administrator's door with these credentials.
+grpc::Status CallAdmin(const std::string& address, const std::string& authority, const std::optional<TlsIdentity>& me) {
+  const auto stub = v1::Admin::NewStub(MakeChannel(address, kHubServerName, ClientCredentials(authority, me)));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 5s);
+  v1::FederationState state;
+  return stub->State(&context, {}, &state);
+}
+
 TEST(Doors, SpeakTls13AndNothingOlder) {
   TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
   const SiteKit kit = federation.Join("North");
@@ -170,6 +179,35 @@ TEST(Doors, TheAdministratorsDoorTakesAdministratorsOnly) {
   ExpectError(ErrorCode::kPermissionDenied, "no administrator ann with this certificate",
               [&] { AdminClient(at.admin, file).State({}); });
   EXPECT_EQ(std::filesystem::status(at.admin_socket.substr(5)).permissions(), std::filesystem::perms(0600));
+}
+
+TEST(Doors, TheAdministratorsDoorIsSilentToStrangers) {
+  TestFederation federation([](HubOptions& options) { options.admin_listen = "127.0.0.1:0"; });
+  const std::string door = federation.hub().addresses().admin;
+  const auto text = [&](const char* name) {
+    const auto bytes = ReadFile(federation.dir() / name);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  const Certificate authority = Certificate::FromPem(text("authority.pem"));
+  const PrivateKey authority_key = PrivateKey::FromPem(text("authority.key")), key = PrivateKey::Generate();
+  const WallTime now = SystemClock().Wall();
+  const auto issued = [&](const Certificate& by, const PrivateKey& with, WallTime from) {
+    const Certificate made = Issue(by, with, {key.public_key(), "ann", CertificateKind::kAdministrator, 1, from});
+    return TlsIdentity{made.ToPem() + by.ToPem(), key.ToPem()};
+  };
+  const PrivateKey foreign_key = PrivateKey::Generate();
+  const Certificate foreign = MakeAuthority(foreign_key, "Other", 1, now - 1h);
+  // Without, with a foreign, with an expired certificate: no reply at all.
+  for (const std::optional<TlsIdentity>& me :
+       {std::optional<TlsIdentity>(), std::optional(issued(foreign, foreign_key, now - 1h)),
+        std::optional(issued(authority, authority_key, now - 48h))}) {
+    const grpc::Status status = CallAdmin(door, authority.ToPem(), me);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+  }
+  // Ours, but no administrator that was added: refused in words.
+  const grpc::Status unknown = CallAdmin(door, authority.ToPem(), issued(authority, authority_key, now - 1h));
+  EXPECT_EQ(unknown.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_NE(unknown.error_message().find("no administrator ann with this certificate"), std::string::npos);
 }
 
 TEST(Doors, EnrolmentIsOpenOnlyWhileAnInvitationIs) {
