@@ -54,6 +54,7 @@ SpooledUpdate::SpooledUpdate(SpooledUpdate&& other) noexcept
 
 void SpooledUpdate::Read(std::int64_t first, std::span<float> values) const {
   Ensure(first >= 0 && first + static_cast<std::int64_t>(values.size()) <= count_, "a read beyond an update's end");
+  if (values.empty()) return;
   // Copied, not cast: the data part of a foreign file need not be aligned.
   std::memcpy(values.data(),
               mapped_.data() + header_.layout.data_begin + static_cast<std::size_t>(first) * sizeof(float),
