@@ -5,15 +5,13 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstring>
 #include <utility>
 
-#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/file_store.h"
 #include "core/base/log.h"
-#include "core/base/random.h"
 #include "core/model/safetensors.h"
+#include "core/round/site_seed.h"
 #include "learning/evaluate.h"
 #include "learning/predictor.h"
 
@@ -30,13 +28,6 @@ void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan) {
     throw Error(ErrorCode::kFailedPrecondition, "the model is of another network than the plan's `network` section",
                 "Start the run with a model of its network, or without --from.");
   }
-}
-
-std::uint64_t SiteSeed(const RunPlan& plan, const SiteId& site) {
-  const Digest name = DigestOf(site.text());
-  std::uint64_t purpose = 0;
-  std::memcpy(&purpose, name.bytes.data(), sizeof purpose);
-  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
 }
 
 LocalRound::LocalRound(std::filesystem::path dir, Device device, int threads)

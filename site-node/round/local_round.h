@@ -58,7 +58,4 @@ class LocalRound {
   const int threads_;
 };
 
-// The seed of one site's random choices in a run: of the run's seed and the site's name.
-std::uint64_t SiteSeed(const RunPlan& plan, const SiteId& site);
-
 }  // namespace consilium

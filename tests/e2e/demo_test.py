@@ -87,6 +87,17 @@ class Demo(unittest.TestCase):
         other, _, _ = demo(self.root, 4, "--headless")
         self.assertNotEqual(other["model_digest"], self.first["model_digest"])
 
+    def test_help_and_slips_come_before_any_set_up(self):
+        dev = pathlib.Path(__file__).resolve().parents[2] / "dev"
+        for words, code, said in ((["--help"], 0, "usage: ./dev demo [OPTIONS]"),
+                                  (["--sede", "3"], 1, "./dev demo has no option '--sede'\n  ./dev demo --help"),
+                                  (["--seed"], 1, "--seed needs a value"),
+                                  (["--data", "/no/such"], 1, "there is no folder /no/such\n  docs/real-data.md")):
+            done = subprocess.run([dev, "demo", *words], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, code, words)
+            self.assertIn(said, done.stdout + done.stderr)
+            self.assertNotIn("Packages", done.stdout)
+
     def test_a_folder_that_is_not_a_demos_is_left_alone(self):
         precious = self.root / "precious"
         precious.mkdir()

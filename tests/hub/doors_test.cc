@@ -150,7 +150,8 @@ TEST(Doors, AnUploadThatIsUnderWayEndsWhenItsSiteIsSuspended) {
   upload->Write(message);
   message.mutable_chunk()->set_data(file.substr(0, 100));
   upload->Write(message);
-  while (held() == 0) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 1000 && held() == 0; ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_GT(held(), 0U) << "the first piece never came down";
   federation.Suspend("north");
   message.mutable_chunk()->set_offset(100);
   message.mutable_chunk()->set_data(file.substr(100));

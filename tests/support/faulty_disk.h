@@ -44,8 +44,10 @@ class FaultyDisk : public Disk {
 class FullDisk : public Disk {
  public:
   std::atomic<bool> full = false, no_memory = false;
+  std::atomic<int> refused = 0;  // writes
 
   std::int64_t Write(int fd, const void* bytes, std::size_t size) override {
+    if (full || no_memory) ++refused;
     if (no_memory) throw std::bad_alloc();
     if (!full) return SystemDisk().Write(fd, bytes, size);
     errno = ENOSPC;

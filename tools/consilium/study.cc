@@ -118,13 +118,7 @@ class Study {
       if (temporary) fs::remove_all(dir);
       return;
     }
-    for (const auto& entry : fs::directory_iterator(options_.data)) {
-      if (!entry.is_directory()) continue;
-      cohorts_.push_back(LoadCohort(entry.path().filename().string(), entry.path(), {}, cohort_options));
-    }
-    Require(cohorts_.size() >= 2, options_.data.string() + " holds fewer than two hospital folders",
-            "Lay it out as SITE/PATIENT/...");
-    std::sort(cohorts_.begin(), cohorts_.end(), [](const Cohort& a, const Cohort& b) { return a.site < b.site; });
+    cohorts_ = LoadHospitals(options_.data, cohort_options);
   }
 
   void Thresholds() {

@@ -60,4 +60,16 @@ Cohort LoadCohort(const std::string& site, const std::filesystem::path& folder, 
   return cohort;
 }
 
+std::vector<Cohort> LoadHospitals(const std::filesystem::path& folder, const CohortOptions& options) {
+  std::vector<Cohort> cohorts;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.is_directory()) continue;
+    cohorts.push_back(LoadCohort(entry.path().filename().string(), entry.path(), {}, options));
+  }
+  Require(cohorts.size() >= 2, folder.string() + " holds fewer than two hospital folders",
+          "Lay it out as SITE/PATIENT/...");
+  std::sort(cohorts.begin(), cohorts.end(), [](const Cohort& a, const Cohort& b) { return a.site < b.site; });
+  return cohorts;
+}
+
 }  // namespace consilium

@@ -43,4 +43,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
 Cohort LoadCohort(const std::string& site, const std::filesystem::path& folder, const std::filesystem::path& held_out,
                   const CohortOptions& options);
 
+// The hospitals SITE of a folder SITE/PATIENT/..., by name. Throws Error(kInvalidArgument) for fewer than two.
+std::vector<Cohort> LoadHospitals(const std::filesystem::path& folder, const CohortOptions& options);
+
 }  // namespace consilium

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/round/site_seed.h"
 #include "cuda/ops/fixed_point_sum.h"
 #include "learning/trainer.h"
 #include "tools/study/local_model.h"
@@ -33,7 +34,7 @@ struct RoundOutcome {
 RoundOutcome TrainOneRound(const RunPlan& plan, const Parameters& global, Hospital& hospital, std::int64_t round,
                            std::stop_token stop) {
   Trainer trainer(plan.network, plan.prep, {Device{}, 1, plan.train.precision});
-  const TrainPosition position{round * plan.train.steps, plan.TotalSteps(), SeedOfSite(plan, hospital.site)};
+  const TrainPosition position{round * plan.train.steps, plan.TotalSteps(), SiteSeed(plan, SiteId(hospital.site))};
   TrainOutcome outcome = trainer.Train(global, hospital.momentum, hospital.samples, plan.train, position, stop);
   hospital.momentum = std::move(outcome.optimizer);
   return {{Difference(outcome.parameters, global), std::ssize(hospital.samples)}, outcome.mean_loss};

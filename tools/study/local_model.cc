@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <mutex>
 #include <numeric>
 #include <thread>
 #include <utility>
 
-#include "core/base/digest.h"
-#include "core/base/random.h"
+#include "core/round/site_seed.h"
 #include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
 #include "imaging/prepare/preparer.h"
@@ -33,13 +31,6 @@ LabelMap ThresholdMask(const Volume& pet, double suv) {
 }
 
 }  // namespace
-
-std::uint64_t SeedOfSite(const RunPlan& plan, const std::string& site) {
-  const Digest name = DigestOf(std::string_view(site));
-  std::uint64_t purpose = 0;
-  std::memcpy(&purpose, name.bytes.data(), sizeof purpose);
-  return DeriveSeed(static_cast<std::uint64_t>(plan.seed), purpose);
-}
 
 DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
@@ -74,7 +65,8 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
   TrainPlan train = plan.train;
   train.steps = steps;
   Trainer trainer(plan.network, plan.prep, compute);
-  TrainOutcome outcome = trainer.Train(first, {}, samples, train, {0, steps, SeedOfSite(plan, cohort.site)}, stop);
+  TrainOutcome outcome =
+      trainer.Train(first, {}, samples, train, {0, steps, SiteSeed(plan, SiteId(cohort.site))}, stop);
   LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, 0};
   model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
   model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

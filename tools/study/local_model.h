@@ -18,9 +18,6 @@
 
 namespace consilium {
 
-// A hospital's own stream of random choices in a run, apart from every other hospital's: the rule of the site node.
-std::uint64_t SeedOfSite(const RunPlan& plan, const std::string& site);
-
 // What one hospital reaches alone: the same plan, network, first numbers and patients, no federation.
 struct LocalModel {
   std::string site;

@@ -9,6 +9,7 @@
 #include "core/base/file_store.h"
 #include "core/round/prep_plan.h"
 #include "core/round/run_plan.h"
+#include "core/round/site_seed.h"
 #include "core/round/train_plan.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -85,6 +86,16 @@ TEST(RunPlanTest, ThePatchMustFitTheNetwork) {
   ExpectRefused("`train.patch` is 44; with 4 stages it must be a multiple of 8, at least twice that\n  Take 48.",
                 [](RunPlan& p) { p.train.patch = 44; });
   ExpectRefused("Take 16.", [](RunPlan& p) { p.train.patch = 8; });
+}
+
+TEST(SiteSeedTest, DiffersBySiteAndByTheRunsSeedOnly) {
+  RunPlan plan = Plan();
+  const std::uint64_t north = SiteSeed(plan, SiteId("north"));
+  EXPECT_NE(north, SiteSeed(plan, SiteId("coast")));
+  plan.rounds += 1;
+  EXPECT_EQ(north, SiteSeed(plan, SiteId("north")));
+  plan.seed += 1;
+  EXPECT_NE(north, SiteSeed(plan, SiteId("north")));
 }
 
 TEST(TrainPlanTest, LimitsNameTheKey) {

@@ -26,9 +26,9 @@ constexpr char kNewToken[] = "Ask the hub's administrator for a new one: consili
 
 std::vector<std::byte> Request() { return MakeCertificateRequest(PrivateKey::Generate(), "any"); }
 
-class RosterTest : public testing::Test {
+class EnrolmentTest : public testing::Test {
  protected:
-  RosterTest() { Restart(); }
+  EnrolmentTest() { Restart(); }
 
   void Restart() {
     roster_.reset();
@@ -56,7 +56,7 @@ class RosterTest : public testing::Test {
   std::optional<Roster> roster_;
 };
 
-TEST_F(RosterTest, ATokenExpiresToTheMillisecond) {
+TEST_F(EnrolmentTest, ATokenExpiresToTheMillisecond) {
   const std::string north = Token("North", 2), coast = Token("Coast", 2);
   clock_.Advance(2h - 1ms);
   EXPECT_TRUE(roster_->EnrolmentOpen());
@@ -69,7 +69,7 @@ TEST_F(RosterTest, ATokenExpiresToTheMillisecond) {
   EXPECT_EQ(roster_->All().size(), 1U);
 }
 
-TEST_F(RosterTest, ABadRequestIsRefusedAndLeavesTheTokenGood) {
+TEST_F(EnrolmentTest, ABadRequestIsRefusedAndLeavesTheTokenGood) {
   const std::string token = Token("North");
   ExpectError(ErrorCode::kInvalidArgument, "the certificate request is larger than 8 KiB",
               [&] { roster_->Enrol(token, std::vector<std::byte>((8 << 10) + 1)); });
@@ -84,7 +84,7 @@ TEST_F(RosterTest, ABadRequestIsRefusedAndLeavesTheTokenGood) {
   EXPECT_EQ(roster_->Enrol(token, Request()).site, SiteId("north"));
 }
 
-TEST_F(RosterTest, ASuspendedSiteStaysOutUntilItIsApprovedAgain) {
+TEST_F(EnrolmentTest, ASuspendedSiteStaysOutUntilItIsApprovedAgain) {
   const std::string pem = Join("North");
   EXPECT_EQ(roster_->Suspend(SiteId("north")).standing, SiteStanding::kSuspended);
   ExpectError(ErrorCode::kPermissionDenied, "site north is suspended\n  Call the hub's administrator.",
@@ -95,7 +95,7 @@ TEST_F(RosterTest, ASuspendedSiteStaysOutUntilItIsApprovedAgain) {
   EXPECT_EQ(roster_->RequireSite(pem), SiteId("north"));
 }
 
-TEST_F(RosterTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetched) {
+TEST_F(EnrolmentTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetched) {
   EXPECT_FALSE(roster_->EnrolmentOpen());
   const std::string token = Token("North", 1);
   EXPECT_TRUE(roster_->EnrolmentOpen());
@@ -124,7 +124,7 @@ TEST_F(RosterTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetched)
   EXPECT_FALSE(roster_->EnrolmentOpen());
 }
 
-TEST_F(RosterTest, ARestartKeepsEverything) {
+TEST_F(EnrolmentTest, ARestartKeepsEverything) {
   const std::string north = Join("North"), ann = roster_->AddAdministrator("ann", Request()).ToPem();
   clock_.Advance(1min);
   roster_->SetData(SiteId("north"), 412, 31);
@@ -153,7 +153,7 @@ TEST_F(RosterTest, ARestartKeepsEverything) {
   EXPECT_EQ(roster_->Enrol(hill, Request()).site, SiteId("hill"));
 }
 
-TEST_F(RosterTest, TheDatabaseHoldsATokensDigestAndNotTheToken) {
+TEST_F(EnrolmentTest, TheDatabaseHoldsATokensDigestAndNotTheToken) {
   const std::string token = Token("North");
   const std::string group = token.substr(5, 4), digits = TokenDigest(token).Hex();
   Statement row(*database_, "SELECT hex(token), site, display_name FROM invitations");
@@ -168,7 +168,7 @@ TEST_F(RosterTest, TheDatabaseHoldsATokensDigestAndNotTheToken) {
   }
 }
 
-TEST_F(RosterTest, AnUnknownSiteIsToldWhichThereAre) {
+TEST_F(EnrolmentTest, AnUnknownSiteIsToldWhichThereAre) {
   ExpectError(ErrorCode::kNotFound, "there is no site nord\n  No site has enrolled yet: consilium-hub invite NAME",
               [&] { roster_->Get(SiteId("nord")); });
   Join("North");

@@ -467,9 +467,10 @@ TEST_F(CoordinatorTest, AFullDiskDelaysTheModelAndNothingElse) {
   for (std::atomic<bool>* trouble : {&disk_.full, &disk_.no_memory}) {
     Start(SmallPlan(), {{kNorth, 10}, {kCoast, 30}});
     Update(kNorth, 0.5F, 10);
+    disk_.refused = 0;
     *trouble = true;
     Update(kCoast, 0.25F, 30);
-    std::this_thread::sleep_for(20ms);  // some tries
+    WaitFor([&](const RunState&) { return disk_.refused >= 3; });
     EXPECT_EQ(State().phase, RunPhase::kAggregating);
     *trouble = false;
     WaitFor([](const RunState& state) { return state.round == RoundNumber(2); });

@@ -30,9 +30,9 @@ RunState Training() {
   return run;
 }
 
-class IntakeTest : public testing::Test {
+class EndedRunTest : public testing::Test {
  protected:
-  IntakeTest() {
+  EndedRunTest() {
     RunStore(database_).AddRun({RunId("tiny-1"), SmallPlan(), kModel, clock_.Wall()});
     intake_.Begin(SmallPlan());
   }
@@ -64,7 +64,7 @@ class IntakeTest : public testing::Test {
   const SubmissionId id_ = SmallId();
 };
 
-TEST_F(IntakeTest, AWantedUpdateIsTakenFromItsFirstMissingByteOn) {
+TEST_F(EndedRunTest, AWantedUpdateIsTakenFromItsFirstMissingByteOn) {
   const std::string file = FileFor(id_);
   v1::UploadState state = intake_.Offer(&run_, id_, HeaderOf(id_, file));
   EXPECT_EQ(state.offset(), 0U);
@@ -80,7 +80,7 @@ TEST_F(IntakeTest, AWantedUpdateIsTakenFromItsFirstMissingByteOn) {
   EXPECT_TRUE(audit_.Newest(1).empty());
 }
 
-TEST_F(IntakeTest, AFileThatWasWholeWhenTheHubDiedNeedNotBeSentAgain) {
+TEST_F(EndedRunTest, AFileThatWasWholeWhenTheHubDiedNeedNotBeSentAgain) {
   const std::string file = FileFor(id_);
   intake_.Offer(&run_, id_, HeaderOf(id_, file));
   std::ofstream(spool_.PathOf(id_)) << file;
@@ -92,7 +92,7 @@ TEST_F(IntakeTest, AFileThatWasWholeWhenTheHubDiedNeedNotBeSentAgain) {
   EXPECT_EQ(state.offset(), file.size());
 }
 
-TEST_F(IntakeTest, NothingMoreIsTakenOfAnEndedRun) {
+TEST_F(EndedRunTest, NothingMoreIsTakenOfAnEndedRun) {
   const std::string file = FileFor(id_);
   intake_.Offer(&run_, id_, HeaderOf(id_, file));
   intake_.Store(&run_, id_, PartOf(file, 0, 100));
@@ -106,7 +106,7 @@ TEST_F(IntakeTest, NothingMoreIsTakenOfAnEndedRun) {
   EXPECT_FALSE(std::filesystem::exists(spool_.PathOf(id_)));
 }
 
-TEST_F(IntakeTest, AFileThatIsNoUpdateOrIsGoneIsAVerdictNotAnError) {
+TEST_F(EndedRunTest, AFileThatIsNoUpdateOrIsGoneIsAVerdictNotAnError) {
   Upload(run_, id_, std::string(FileFor(id_).size(), 'x'));
   const Verdict verdict = intake_.Judge(run_, *spool_.Find(id_), 10);
   EXPECT_FALSE(verdict.accepted);

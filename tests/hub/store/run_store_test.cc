@@ -97,9 +97,9 @@ TEST(RunStore, DamageIsNamed) {
   ExpectError(ErrorCode::kInvalidArgument, "plan of run a-1", [&] { store.Find(RunId("a-1")); });
 }
 
-class SpoolTest : public testing::Test {
+class SpooledFilesTest : public testing::Test {
  protected:
-  SpoolTest() : database_(OpenHubDatabase(folder_ / "hub.sqlite")), spool_(database_, folder_ / "spool") {
+  SpooledFilesTest() : database_(OpenHubDatabase(folder_ / "hub.sqlite")), spool_(database_, folder_ / "spool") {
     for (const char* run : {"a-1", "a-10"}) {
       RunStore(database_).AddRun({RunId(run), Plan("a"), DigestOf("m"), FakeClock().Wall()});
     }
@@ -119,7 +119,7 @@ class SpoolTest : public testing::Test {
   Spool spool_;
 };
 
-TEST_F(SpoolTest, AFileWithAnotherDigestThanAnnouncedIsNeverComplete) {
+TEST_F(SpooledFilesTest, AFileWithAnotherDigestThanAnnouncedIsNeverComplete) {
   const SubmissionId id = Id("a-1", "north");
   spool_.Open(id, DigestOf("right bytes"), 11);
   ExpectError(ErrorCode::kDataLoss, "do not have the digest that was announced",
@@ -129,7 +129,7 @@ TEST_F(SpoolTest, AFileWithAnotherDigestThanAnnouncedIsNeverComplete) {
   EXPECT_EQ(spool_.Complete(id.run).size(), 1U);
 }
 
-TEST_F(SpoolTest, NothingIsTakenUnannouncedOrBeyondTheAnnouncedSize) {
+TEST_F(SpooledFilesTest, NothingIsTakenUnannouncedOrBeyondTheAnnouncedSize) {
   const SubmissionId id = Id("a-1", "north");
   ExpectError(ErrorCode::kFailedPrecondition, "submission a-1/1/north/1 was not announced",
               [&] { spool_.Append(id, ChunkOf(0, "x")); });
@@ -141,7 +141,7 @@ TEST_F(SpoolTest, NothingIsTakenUnannouncedOrBeyondTheAnnouncedSize) {
   EXPECT_EQ(spool_.Offset(id), 3U);
 }
 
-TEST_F(SpoolTest, RemovingARunLeavesTheOthers) {
+TEST_F(SpooledFilesTest, RemovingARunLeavesTheOthers) {
   for (const auto& [run, site] : {std::pair{"a-1", "north"}, {"a-10", "north"}, {"a-1", "coast"}}) {
     spool_.Open(Id(run, site), DigestOf("abc"), 3);
     EXPECT_TRUE(spool_.Append(Id(run, site), ChunkOf(0, "abc")));

@@ -114,15 +114,5 @@ TEST(SimulateFederation, OneHospitalIsTheSameAsTrainingAloneUpToTheExactSum) {
   EXPECT_LT(difference, 0.02 * Difference(local.parameters, first).Norm());
 }
 
-TEST(SeedOfSite, DiffersBySiteAndBySeedOnly) {
-  RunPlan plan = SmallPlan();
-  const std::uint64_t north = SeedOfSite(plan, "north");
-  EXPECT_NE(north, SeedOfSite(plan, "coast"));
-  plan.rounds = 9;
-  EXPECT_EQ(north, SeedOfSite(plan, "north"));
-  plan.seed = 2;
-  EXPECT_NE(north, SeedOfSite(plan, "north"));
-}
-
 }  // namespace
 }  // namespace consilium

@@ -18,13 +18,7 @@ namespace {
 std::vector<Cohort> RealCohorts(const std::filesystem::path& root, const PrepPlan& prep) {
   CohortOptions options;
   options.prep = prep;
-  std::vector<Cohort> cohorts;
-  for (const auto& entry : std::filesystem::directory_iterator(root)) {
-    if (entry.is_directory())
-      cohorts.push_back(LoadCohort(entry.path().filename().string(), entry.path(), {}, options));
-  }
-  std::sort(cohorts.begin(), cohorts.end(), [](const Cohort& a, const Cohort& b) { return a.site < b.site; });
-  return cohorts;
+  return LoadHospitals(root, options);
 }
 
 TEST(RealPatients, AreReadAndPreparedWhole) {
@@ -53,7 +47,7 @@ TEST(RealPatients, AreReadAndPreparedWhole) {
   EXPECT_EQ(patients, 32U);
 }
 
-TEST(RealPatients, DISABLED_TheFederationBeatsTheMeanOfTheHospitalsAndAThreshold) {
+TEST(RealStudy, TheFederationBeatsTheMeanOfTheHospitalsAndAThreshold) {
   const char* root = std::getenv("CONSILIUM_STS_TRIMMED");
   if (root == nullptr) GTEST_SKIP() << "CONSILIUM_STS_TRIMMED is not set: no real patients here";
   const RunPlan plan = ReadRunPlan(CONSILIUM_DEMO_PLAN_DATA);

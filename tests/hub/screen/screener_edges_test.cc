@@ -17,7 +17,7 @@ namespace {
 
 const Digest kBase = DigestOf("the round's model");
 
-class ScreenerTest : public testing::Test {
+class ScreenerEdgesTest : public testing::Test {
  protected:
   Verdict Judge(const RunPlan& plan, const std::vector<std::byte>& file, std::int64_t most_samples = 10) const {
     std::ofstream(folder_ / "update") << TextOf(file);
@@ -39,7 +39,7 @@ class ScreenerTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(ScreenerTest, NumbersThatAreNotFiniteAreFoundWhereverTheyAre) {
+TEST_F(ScreenerEdgesTest, NumbersThatAreNotFiniteAreFoundWhereverTheyAre) {
   const Parameters model = InitialParameters(SmallPlan().network, 1);
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float bad : {std::nanf(""), infinity, -infinity}) {
@@ -50,7 +50,7 @@ TEST_F(ScreenerTest, NumbersThatAreNotFiniteAreFoundWhereverTheyAre) {
   }
 }
 
-TEST_F(ScreenerTest, ABadNumberIsFoundOnBothSidesOfAPiecesEdge) {
+TEST_F(ScreenerEdgesTest, ABadNumberIsFoundOnBothSidesOfAPiecesEdge) {
   RunPlan plan = SmallPlan();
   plan.network.features = {100, 100};
   const auto layout = LayoutOf(plan.network);
@@ -68,7 +68,7 @@ TEST_F(ScreenerTest, ABadNumberIsFoundOnBothSidesOfAPiecesEdge) {
   EXPECT_TRUE(Judge(plan, SerializeUpdate(update)).accepted);
 }
 
-TEST_F(ScreenerTest, ANumberTooLargeForTheExactSumIsRefused) {
+TEST_F(ScreenerEdgesTest, ANumberTooLargeForTheExactSumIsRefused) {
   const auto first = [](float value) { return [=](ModelUpdate& u) { u.delta.arrays[0].values[0] = value; }; };
   RunPlan plan = SmallPlan();
   plan.aggregation.max_update_norm = 2000;
@@ -81,7 +81,7 @@ TEST_F(ScreenerTest, ANumberTooLargeForTheExactSumIsRefused) {
                 first(std::nextafter(-kFixedPointLimit, -2000.0F)));
 }
 
-TEST_F(ScreenerTest, AnotherNumberTypeIsRefused) {
+TEST_F(ScreenerEdgesTest, AnotherNumberTypeIsRefused) {
   const auto good = SerializeUpdate(SmallUpdate(SmallPlan(), SmallId(), kBase, 0.01F));
   std::string text = TextOf(good);
   text.replace(text.find("\"F32\""), 5, "\"I32\"");
@@ -91,7 +91,7 @@ TEST_F(ScreenerTest, AnotherNumberTypeIsRefused) {
   EXPECT_NE(verdict.reason.find("] I32, the model has `"), std::string::npos) << verdict.reason;
 }
 
-TEST_F(ScreenerTest, CountsMustBeBelievable) {
+TEST_F(ScreenerEdgesTest, CountsMustBeBelievable) {
   ExpectRefused("it claims 11 training patients; the site has declared 10",
                 [](ModelUpdate& u) { u.metrics.samples = 11; });
   ExpectRefused(
