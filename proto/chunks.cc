@@ -58,8 +58,8 @@ std::optional<v1::Chunk> FileChunks::Next() {
   return chunk;
 }
 
-PartialFile::PartialFile(std::filesystem::path file, std::uint64_t size, const Digest& digest)
-    : path_(std::move(file)), size_(size), digest_(digest) {
+PartialFile::PartialFile(const std::filesystem::path& file, std::uint64_t size, const Digest& digest)
+    : path_(std::filesystem::absolute(file)), size_(size), digest_(digest) {
   std::error_code ignored;
   const auto space = std::filesystem::space(path_.parent_path(), ignored);
   file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

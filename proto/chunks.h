@@ -39,7 +39,7 @@ class FileChunks {
 class PartialFile {
  public:
   // Throws Error(kResourceExhausted) when the disk has no room for the rest.
-  PartialFile(std::filesystem::path file, std::uint64_t size, const Digest& digest);
+  PartialFile(const std::filesystem::path& file, std::uint64_t size, const Digest& digest);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "core/base/as_error.h"
 #include "core/base/error.h"
 
 namespace consilium {
@@ -15,14 +16,16 @@ int RunProgram(int argc, char** argv, const std::function<int()>& body) {
   const char* program = argc > 0 ? argv[0] : "consilium";
   try {
     return body();
-  } catch (const Error& error) {
+  } catch (const std::exception& failure) {
+    const Error error = AsError(failure);
     std::fflush(stdout);
-    std::fprintf(stderr, "error: %s\n", error.Text().c_str());
-    return 1;
-  } catch (const std::exception& error) {
-    std::fflush(stdout);
+    // An internal Error of our own has words already; what nobody foresaw has none.
+    if (error.code() != ErrorCode::kInternal || dynamic_cast<const Error*>(&failure) != nullptr) {
+      std::fprintf(stderr, "error: %s\n", error.Text().c_str());
+      return 1;
+    }
     std::fprintf(stderr, "error: %s\n  This is a bug of %s; please report it with the command that you gave.\n",
-                 error.what(), program);
+                 failure.what(), program);
     return 2;
   }
 }

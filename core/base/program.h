@@ -10,8 +10,8 @@ namespace consilium {
 const char* ProgramVersion();
 
 // The top of every program: runs `body` and returns its exit code. An Error ends it with "error: <what>" and the next
-// step on standard error and exit code 1; any other exception is reported as a bug, exit code 2. Call it from main
-// only.
+// step on standard error and exit code 1; so do a folder without rights and too little memory (AsError). Any other
+// exception is reported as a bug, exit code 2. Call it from main only.
 int RunProgram(int argc, char** argv, const std::function<int()>& body);
 
 }  // namespace consilium

@@ -167,7 +167,9 @@ void AdminClient::ExportModel(const std::string& run, const std::filesystem::pat
   v1::ModelRequest request;
   request.set_digest(state.run().model());
   const auto stream = stub_->DownloadModel(&context, request);
-  const std::filesystem::path part = out.string() + ".part";
+  const std::filesystem::path part = std::filesystem::absolute(out).string() + ".part";
+  Require(std::filesystem::is_directory(part.parent_path()), "there is no folder " + part.parent_path().string(),
+          "Make it first, or name another file.");
   std::filesystem::remove(part);
   PartialFile file(part, state.run().model_bytes(), digest);
   v1::Chunk chunk;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "hub/console/admin_client.h"
 #include "proto/codec.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/test_federation.h"
@@ -65,6 +66,12 @@ TEST(Federation, ThreeSitesThreeRoundsGiveTheWeightedMean) {
   EXPECT_EQ(view.history(2).results_size(), 3);
   EXPECT_NEAR(view.history(1).loss(), 0.5, 1e-12);
   const GlobalModel model = t.federation.Model();
+  const TemporaryFolder folder;
+  AdminClient admin(t.federation.hub().addresses().admin_socket, {});
+  ExpectError(ErrorCode::kInvalidArgument, "there is no folder " + (folder / "none").string(),
+              [&] { admin.ExportModel({}, folder / "none/m.safetensors"); });
+  admin.ExportModel({}, folder / "m.safetensors");
+  EXPECT_EQ(ReadModelFile(folder / "m.safetensors").digest, model.digest);
   ExpectMoved(model, plan, 3 * 0.125);
   EXPECT_EQ(model.card.version, ModelVersion(3));
   EXPECT_EQ(model.card.sites, 3);

@@ -112,5 +112,18 @@ TEST(Chunks, AFileArrivesInPiecesFromAnyOffset) {
   EXPECT_EQ(wrong.offset(), 0U);
 }
 
+TEST(Chunks, AFileNamedWithoutAFolderLiesInTheWorkingFolder) {
+  const TemporaryFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  PartialFile file("plain", 2, DigestOf("ab"));
+  v1::Chunk chunk;
+  chunk.set_data("ab");
+  file.Append(chunk);
+  EXPECT_NO_THROW(file.Finish());
+  std::filesystem::current_path(before);
+  EXPECT_EQ(DigestOfFile(folder / "plain"), DigestOf("ab"));
+}
+
 }  // namespace
 }  // namespace consilium

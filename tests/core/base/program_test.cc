@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "core/base/error.h"
@@ -33,6 +34,16 @@ TEST(ProgramTest, AnErrorIsTwoLinesForAPerson) {
   const Ended ended = EndOf([]() -> int { throw Error(ErrorCode::kNotFound, "cannot read x", "Check the path."); });
   EXPECT_EQ(ended.code, 1);
   EXPECT_EQ(ended.errors, "error: cannot read x\n  Check the path.\n");
+}
+
+TEST(ProgramTest, AFolderWithoutRightsIsNoBug) {
+  const Ended ended = EndOf([]() -> int {
+    std::filesystem::create_directories("/proc/self/no-such-folder");
+    return 0;
+  });
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.errors.find("/proc/self/no-such-folder"), std::string::npos) << ended.errors;
+  EXPECT_NE(ended.errors.find("\n  Check the disk, the folder and its rights.\n"), std::string::npos) << ended.errors;
 }
 
 TEST(ProgramTest, AnythingElseIsOurBug) {

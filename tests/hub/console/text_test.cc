@@ -172,6 +172,8 @@ TEST(RunJson, ParsesWithEveryNumber) {
   EXPECT_EQ(json["bytes"], (nlohmann::json{{"up", 11'200'000}, {"down", 16'800'000}}));
   ASSERT_EQ(json["history"].size(), 1U);
   const auto& round = json["history"][0];
+  EXPECT_EQ(round["round"], 1);
+  EXPECT_EQ(round["bytes"], (nlohmann::json{{"up", 11'200'000}, {"down", 16'800'000}}));
   EXPECT_EQ(round["dice"], 0.5126);
   EXPECT_EQ(round["loss"], 0.62549);
   EXPECT_EQ(round["seconds"], 61.26);
