@@ -117,6 +117,7 @@ int Run(int argc, char** argv, const Options& options) {
 
 int main(int argc, char** argv) {
   consilium::RequireTls13();
+  consilium::SilenceGrpc();
   CLI::App app("", "consilium-desktop");
   app.set_version_flag("--version", consilium::ProgramVersion());
   consilium::Options options;

@@ -102,6 +102,8 @@ class Hub : private SiteDesk, private EnrolDesk, private AdminDesk {
   // AdminDesk (hub_admin.cc)
   std::string AdmitAdministrator(const std::string& certificate_pem) override;
   v1::InviteReply Invite(const std::string& who, const v1::InviteRequest& request) override;
+  v1::InvitationsReply Invitations() override;
+  v1::InvitationView Withdraw(const std::string& who, const v1::WithdrawRequest& request) override;
   v1::SiteView Approve(const std::string& who, const v1::SiteRequest& request) override;
   v1::SiteView Suspend(const std::string& who, const v1::SiteRequest& request) override;
   v1::SiteView Revoke(const std::string& who, const v1::SiteRequest& request) override;

@@ -23,6 +23,15 @@ std::string TextOf(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+v1::InvitationView InvitationViewOf(const InvitationRecord& record) {
+  v1::InvitationView view;
+  view.set_site(record.site.text());
+  view.set_display_name(record.display_name);
+  view.set_expires_ms(record.expires.time_since_epoch().count());
+  view.set_state(std::string(Name(record.state)));
+  return view;
+}
+
 std::span<const std::byte> BytesOf(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
@@ -42,7 +51,7 @@ std::string Hub::AdmitAdministrator(const std::string& certificate_pem) {
 
 v1::InviteReply Hub::Invite(const std::string& who, const v1::InviteRequest& request) {
   const Invitation invitation =
-      roster_.Invite(request.name(), request.hours() == 0 ? kInvitationHours : request.hours());
+      roster_.Invite(request.name(), request.has_hours() ? request.hours() : kInvitationHours);
   audit_.Add(who, "invite", invitation.site.text(), "until " + ToIso8601(invitation.expires));
   MoveEnrolmentDoor();
   v1::InviteReply reply;
@@ -51,6 +60,19 @@ v1::InviteReply Hub::Invite(const std::string& who, const v1::InviteRequest& req
   reply.set_fingerprint(fingerprint());
   reply.set_site(invitation.site.text());
   return reply;
+}
+
+v1::InvitationsReply Hub::Invitations() {
+  v1::InvitationsReply reply;
+  for (const InvitationRecord& record : roster_.Invitations()) *reply.add_invitations() = InvitationViewOf(record);
+  return reply;
+}
+
+v1::InvitationView Hub::Withdraw(const std::string& who, const v1::WithdrawRequest& request) {
+  const InvitationRecord record = roster_.Withdraw(request.name());
+  audit_.Add(who, "withdraw invitation", record.site.text());
+  MoveEnrolmentDoor();
+  return InvitationViewOf(record);
 }
 
 v1::SiteView Hub::Approve(const std::string& who, const v1::SiteRequest& request) {

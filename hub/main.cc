@@ -64,7 +64,8 @@ int Init(const Command& c) {
             << (passphrase ? "both encrypted; passphrase from " + c.passphrase_file
                            : std::string("not encrypted: only their file mode 0600 guards them; see --passphrase-file"))
             << ").\nFingerprint to read out to hospitals:  " << fingerprint << "\n"
-            << "Next: consilium-hub serve " << c.dir << "\n";
+            << "Next: consilium-hub serve " << c.dir
+            << (passphrase ? " --passphrase-file " + c.passphrase_file : std::string()) << "\n";
   return 0;
 }
 
@@ -103,6 +104,18 @@ int Invite(const Command& c) {
   std::cout << "Site   " << reply.site() << "\nToken  " << reply.token() << "      tell it by phone, not by e-mail\n"
             << "Good once, until " << ToIso8601(expires) << " (" << c.hours << " h).\n"
             << "The hospital will be asked to compare this fingerprint:  " << reply.fingerprint() << "\n";
+  return 0;
+}
+
+int Invitations(const Command& c) {
+  const v1::InvitationsReply reply = Client(c).Invitations();
+  std::cout << (c.json ? InvitationsJson(reply) : InvitationsText(reply));
+  return 0;
+}
+
+int Withdraw(const Command& c) {
+  std::cout << "The invitation of " << Client(c).Withdraw(c.name).site()
+            << " is withdrawn; its token is good no more.\n";
   return 0;
 }
 
@@ -145,7 +158,7 @@ int WatchRun(const Command& c) {
   Client(c).Watch([&](const v1::FederationState& state) {
     done = state.run().phase() == "done";
     if (!c.json) return watcher.Show(state);
-    std::cout << RunJson(state.run()) << std::flush;
+    std::cout << RunJsonLine(state.run()) << std::flush;
     return !Ended(state.run());
   });
   return done ? 0 : 1;
@@ -221,6 +234,10 @@ void AddSites(CLI::App& app, Command& c) {
   CLI::App* invite = Ask(app, c, "invite", "invite a hospital: a one-time token", [&c] { return Invite(c); });
   invite->add_option("name", c.name, "the hospital's name, such as \"St. Mary\"")->required();
   invite->add_option("--hours", c.hours, "how long the token is good")->capture_default_str();
+  Ask(app, c, "invitations", "the invitations there are", [&c] { return Invitations(c); })->add_flag("--json", c.json);
+  Ask(app, c, "withdraw", "take back an invitation that was not used", [&c] { return Withdraw(c); })
+      ->add_option("name", c.name, "the hospital's name, or its site's")
+      ->required();
   const auto on_site = [&](const char* name, const char* help, v1::SiteView (AdminClient::*call)(const std::string&),
                            const char* done) {
     Ask(app, c, name, help, [&c, call, done] { return Site(c, call, done); })->add_option("site", c.site)->required();
@@ -242,7 +259,9 @@ void AddRuns(CLI::App& app, Command& c) {
   CLI::App* show = Ask(*run, c, "show", "the rounds so far", [&c] { return ShowRun(c); });
   show->add_option("run", c.run, "which run (default: the newest)");
   show->add_flag("--json", c.json);
-  Ask(*run, c, "watch", "follow the run until it ends", [&c] { return WatchRun(c); })->add_flag("--json", c.json);
+  Ask(*run, c, "watch", "follow the run until it ends", [&c] {
+    return WatchRun(c);
+  })->add_flag("--json", c.json, "one JSON object a line");
   CLI::App* abort = Ask(*run, c, "abort", "stop the run; its last model stays", [&c] { return AbortRun(c); });
   abort->add_option("run", c.run, "which run (default: the one that is going on)");
   abort->add_option("--reason", c.reason, "for the audit and the sites");
@@ -263,6 +282,7 @@ void AddRuns(CLI::App& app, Command& c) {
 
 int main(int argc, char** argv) {
   ::umask(0077);  // a hub's files are its owner's alone
+  consilium::SilenceGrpc();
   consilium::Command command;
   CLI::App app{"The hub of a Consilium federation: it invites hospitals, runs rounds and averages what they learnt.",
                "consilium-hub"};

@@ -47,6 +47,8 @@ void RequireTls13() {
   Ensure(done, "cannot set the TLS cipher list");
 }
 
+void SilenceGrpc() { Ensure(setenv("GRPC_VERBOSITY", "NONE", 0) == 0, "cannot set gRPC's verbosity"); }
+
 std::shared_ptr<grpc::ServerCredentials> MutualServerCredentials(const TlsIdentity& server,
                                                                  const std::string& authority_pem) {
   auto options = ServerOptions(server, GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -119,13 +121,19 @@ std::optional<Peer> PeerOf(const grpc::ServerContextBase& context) {
   return peer;
 }
 
-std::vector<std::string> PresentedCertificates(const std::string& address, double timeout_s) {
+Presented PresentedCertificates(const std::string& address, double timeout_s) {
   const Error unreachable(ErrorCode::kUnavailable, "no TLS 1.3 answer at " + address,
                           "Is this the enrolment address, and is an invitation open? Check address and firewall.");
   const std::unique_ptr<SSL_CTX, SslFree> context(SSL_CTX_new(TLS_client_method()));
   Ensure(context != nullptr && SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1,
          "OpenSSL has no TLS 1.3");
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  Presented presented;
+  const auto asked = [](SSL*, void* wanted) {
+    *static_cast<bool*>(wanted) = true;
+    return 1;  // go on without a certificate
+  };
+  SSL_CTX_set_cert_cb(context.get(), asked, &presented.wants_client_certificate);
   const std::unique_ptr<BIO, SslFree> bio(BIO_new_ssl_connect(context.get()));
   Ensure(bio != nullptr, "OpenSSL cannot make a connection");
   if (BIO_set_conn_hostname(bio.get(), address.c_str()) != 1) throw unreachable;
@@ -140,11 +148,10 @@ std::vector<std::string> PresentedCertificates(const std::string& address, doubl
   static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
   SSL_set_alpn_protos(ssl, kHttp2, sizeof kHttp2);
   if (BIO_do_handshake(bio.get()) != 1) throw unreachable;
-  std::vector<std::string> chain;
   STACK_OF(X509)* certificates = SSL_get_peer_cert_chain(ssl);
-  for (int i = 0; i < sk_X509_num(certificates); ++i) chain.push_back(ToPem(sk_X509_value(certificates, i)));
-  if (chain.empty()) throw unreachable;
-  return chain;
+  for (int i = 0; i < sk_X509_num(certificates); ++i) presented.chain.push_back(ToPem(sk_X509_value(certificates, i)));
+  if (presented.chain.empty()) throw unreachable;
+  return presented;
 }
 
 }  // namespace consilium

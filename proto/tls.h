@@ -24,6 +24,10 @@ namespace consilium {
 // too.
 void RequireTls13();
 
+// Keeps gRPC's own log lines off standard error: our errors say what is wrong in words. Whoever wants them sets
+// GRPC_VERBOSITY. Call it first in main().
+void SilenceGrpc();
+
 // A certificate with its key, as PEM; the key is not encrypted (it lives in memory only).
 struct TlsIdentity {
   std::string certificate_pem;  // the certificate, then its authority
@@ -59,9 +63,14 @@ struct Peer {
 };
 std::optional<Peer> PeerOf(const grpc::ServerContextBase& context);  // nothing: no certificate was shown
 
-// The certificates (PEM, leaf first) that a server presents in a TLS 1.3 handshake. NOTHING is verified: for `join`,
-// which shows the last one's fingerprint to a person, or compares it with the one on the invitation, and pins it.
-// `address` is H:P. Throws Error(kUnavailable).
-std::vector<std::string> PresentedCertificates(const std::string& address, double timeout_s = 10);
+// What a server presents in a TLS 1.3 handshake.
+struct Presented {
+  std::vector<std::string> chain;         // PEM, leaf first; at least one
+  bool wants_client_certificate = false;  // the doors for those who belong to the federation do, enrolment does not
+};
+
+// NOTHING is verified: for `join`, which shows the last one's fingerprint to a person, or compares it with the one on
+// the invitation, and pins it. `address` is H:P. Throws Error(kUnavailable).
+Presented PresentedCertificates(const std::string& address, double timeout_s = 10);
 
 }  // namespace consilium

@@ -33,6 +33,7 @@ struct Arguments {
   std::string dir = "/var/lib/consilium-site";
   std::string passphrase_file;
   bool json = false;
+  bool makes_folder = false;  // the others refuse a folder that is no site's
   std::function<int(const SiteDirectory&)> command;
 
   std::string hub, enrol, token_file, fingerprint;
@@ -67,6 +68,7 @@ void AddJoin(CLI::App& app, Arguments& a) {
       join->add_option("--fingerprint", a.fingerprint, "of the hub, as its administrator reads it out");
   AddPassphrase(join, a);
   join->callback([&a, fingerprint] {
+    a.makes_folder = true;
     a.command = [&a, fingerprint](const SiteDirectory& place) {
       consilium::JoinOptions options;
       options.hub = a.hub;
@@ -87,6 +89,7 @@ void AddLibrary(CLI::App& app, Arguments& a) {
   const CLI::Option* validation = take_in->add_option("--validation", a.validation,
                                                       "patients kept out of training, the last by number (default 2)");
   take_in->callback([&a, validation] {
+    a.makes_folder = true;
     a.command = [&a, validation](const SiteDirectory& place) {
       if (const auto patients = Optional(validation, a.validation)) {
         consilium::SiteSettings settings = consilium::ReadSettings(place);
@@ -163,7 +166,7 @@ void AddPredict(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"held-out", "validation", "new", "training", "all"}))
       ->capture_default_str();
   const CLI::Option* patch =
-      predict->add_option("--patch", a.patch, "edge of a tile in voxels (default: the plan's, or 48)");
+      predict->add_option("--patch", a.patch, "edge of a tile in voxels (default: the model's own)");
   predict->add_flag("--send", a.queue, "also queue the SEG files for the PACS (outbox)");
   predict->add_flag("--json", a.json, "print JSON");
   predict->callback([&a, model, one, patch] {
@@ -191,6 +194,7 @@ void AddReader(CLI::App& app, Arguments& a) {
   const CLI::Option* panel = add->add_option("--panel", a.panel, "host:port the desktop dials (default: the panel's)");
   AddPassphrase(add, a);
   add->callback([&a, panel] {
+    a.makes_folder = true;
     a.command = [&a, panel](const SiteDirectory& place) {
       consilium::RunReaderAdd(place, a.reader, a.reader_file, Optional(panel, a.panel), SecretFrom(a.passphrase_file));
       return 0;
@@ -244,6 +248,7 @@ void AddEgress(CLI::App& app, Arguments& a) {
 int main(int argc, char** argv) {
   ::umask(0077);  // what a site knows is nobody else's business
   consilium::RequireTls13();
+  consilium::SilenceGrpc();
   CLI::App app{"The service of one hospital in a federation. No image, name or UID leaves it.", "consilium-site"};
   app.set_version_flag("--version", consilium::ProgramVersion());
   app.require_subcommand(1);
@@ -256,5 +261,8 @@ int main(int argc, char** argv) {
   AddReader(app, arguments);
   AddEgress(app, arguments);
   CLI11_PARSE(app, argc, argv);
-  return consilium::RunProgram(argc, argv, [&] { return arguments.command(SiteDirectory(arguments.dir)); });
+  return consilium::RunProgram(argc, argv, [&] {
+    return arguments.command(arguments.makes_folder ? SiteDirectory(arguments.dir)
+                                                    : SiteDirectory::Existing(arguments.dir));
+  });
 }

@@ -47,6 +47,17 @@ SiteDirectory::SiteDirectory(std::filesystem::path root) : root_(std::move(root)
   root_ = std::filesystem::canonical(root_);
 }
 
+SiteDirectory SiteDirectory::Existing(const std::filesystem::path& root) {
+  const bool there = std::filesystem::is_directory(root);
+  for (const char* name : {"site.toml", "library.sqlite", "key.pem", "readers"})
+    if (there && std::filesystem::exists(root / name)) return SiteDirectory(root);
+  if (std::filesystem::exists(root) && !there) return SiteDirectory(root);  // refused there, with words
+  throw Error(ErrorCode::kNotFound,
+              there ? fmt::format("{} is no site's folder", root.string())
+                    : fmt::format("there is no folder {}", root.string()),
+              "Name the site's folder with --dir; `consilium-site join` or `import` makes one.");
+}
+
 SiteSettings ReadSettings(const SiteDirectory& place) {
   SiteSettings settings;
   if (std::filesystem::exists(place.settings())) {

@@ -56,12 +56,15 @@ struct SiteSettings {
 class SiteDirectory {
  public:
   explicit SiteDirectory(std::filesystem::path root);  // makes the folder
+  // For commands that only look: throws Error(kNotFound) where no site is, and makes nothing.
+  static SiteDirectory Existing(const std::filesystem::path& root);
 
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path settings() const { return root_ / "site.toml"; }
   std::filesystem::path key() const { return root_ / "key.pem"; }
   std::filesystem::path certificate() const { return root_ / "certificate.pem"; }
   std::filesystem::path authority() const { return root_ / "hub-authority.pem"; }
+  std::filesystem::path invitation() const { return root_ / "invitation.token"; }  // while it waits for approval
   std::filesystem::path pseudonym_key() const { return root_ / "pseudonym.key"; }
   std::filesystem::path readers() const { return root_ / "readers"; }
   std::filesystem::path models() const { return root_ / "models"; }

@@ -80,6 +80,7 @@ std::vector<std::byte> MakeCertificateRequest(const PrivateKey& key, std::string
 struct RequestInfo {
   std::string common_name;
   PublicKey public_key;
+  friend bool operator==(const RequestInfo&, const RequestInfo&) = default;
 };
 // Checks the request's own signature. Throws Error(kInvalidArgument): malformed, forged, or not EC P-256.
 RequestInfo ReadCertificateRequest(std::span<const std::byte> der);

@@ -76,6 +76,16 @@ v1::InviteReply AdminClient::Invite(const std::string& name, std::int64_t hours)
   return Ask(*stub_, hub_, &v1::Admin::Stub::Invite, request);
 }
 
+v1::InvitationsReply AdminClient::Invitations() {
+  return Ask(*stub_, hub_, &v1::Admin::Stub::Invitations, v1::InvitationsRequest());
+}
+
+v1::InvitationView AdminClient::Withdraw(const std::string& name) {
+  v1::WithdrawRequest request;
+  request.set_name(name);
+  return Ask(*stub_, hub_, &v1::Admin::Stub::Withdraw, request);
+}
+
 v1::SiteView AdminClient::Approve(const std::string& site) {
   return Ask(*stub_, hub_, &v1::Admin::Stub::Approve, Named(site));
 }

@@ -20,6 +20,8 @@ class AdminClient {
   AdminClient(const std::string& hub, const std::filesystem::path& administrator_file);
 
   v1::InviteReply Invite(const std::string& name, std::int64_t hours);
+  v1::InvitationsReply Invitations();
+  v1::InvitationView Withdraw(const std::string& name);
   v1::SiteView Approve(const std::string& site);
   v1::SiteView Suspend(const std::string& site);
   v1::SiteView Revoke(const std::string& site);

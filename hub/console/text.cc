@@ -27,14 +27,12 @@ std::string DataText(const v1::SiteView& site) {
 }
 
 std::string CertificateText(const v1::SiteView& site) {
-  if (site.state() == "waiting") return "key " + site.key_fingerprint().substr(0, 11) + "...";
-  if (site.state() == "revoked") return "-";
+  if (site.state() == "waiting" || site.state() == "revoked") return "-";
   if (site.certificate_days_left() < 0) return "EXPIRED";
   return fmt::format("{} d left", site.certificate_days_left());
 }
 
 std::string SeenText(const v1::SiteView& site, std::int64_t now_ms) {
-  if (site.state() == "waiting") return "approve with: consilium-hub approve " + site.site();
   if (site.state() == "connected") return "now";
   if (site.last_seen_ms() == 0) return "never";
   return SpanText(now_ms - site.last_seen_ms()) + " ago";
@@ -123,12 +121,35 @@ std::string BytesText(std::uint64_t bytes) {
 std::string SitesText(const v1::FederationState& state, WallTime now) {
   if (state.sites_size() == 0) return "No site yet. Invite one: consilium-hub invite NAME\n";
   const std::int64_t now_ms = now.time_since_epoch().count();
+  std::string waiting;  // keys are compared on the telephone: whole, and not inside a table
   Table table({"site", "state", "since", "data", "certificate", "last seen"});
   for (const v1::SiteView& site : state.sites()) {
     table.Row({site.site(), site.state(), SpanText(now_ms - site.since_ms()), DataText(site), CertificateText(site),
                SeenText(site, now_ms)});
+    if (site.state() != "waiting") continue;
+    waiting += fmt::format("{} waits with the key {}\n  If the hospital reads out the same: consilium-hub approve {}\n",
+                           site.site(), site.key_fingerprint(), site.site());
+  }
+  return table.Text() + waiting;
+}
+
+std::string InvitationsText(const v1::InvitationsReply& reply) {
+  if (reply.invitations_size() == 0) return "No invitation. Invite a hospital: consilium-hub invite NAME\n";
+  Table table({"site", "name", "state", "expires"});
+  for (const v1::InvitationView& one : reply.invitations()) {
+    table.Row({one.site(), one.display_name(), one.state(),
+               ToIso8601(WallTime(std::chrono::milliseconds(one.expires_ms())))});
   }
   return table.Text();
+}
+
+std::string InvitationsJson(const v1::InvitationsReply& reply) {
+  Json json = Json::array();
+  for (const v1::InvitationView& one : reply.invitations()) {
+    json.push_back(
+        {{"site", one.site()}, {"name", one.display_name()}, {"state", one.state()}, {"expires_ms", one.expires_ms()}});
+  }
+  return json.dump(2) + "\n";
 }
 
 std::string SitesJson(const v1::FederationState& state) {
@@ -205,6 +226,7 @@ std::string RunText(const v1::FederationState& state) {
 }
 
 std::string RunJson(const v1::RunView& run) { return JsonOf(run).dump(2) + "\n"; }
+std::string RunJsonLine(const v1::RunView& run) { return JsonOf(run).dump() + "\n"; }
 
 std::string AuditText(const v1::AuditReply& audit) {
   Table table({"no.", "time", "who", "what", "of", "detail"});

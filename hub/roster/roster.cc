@@ -18,6 +18,7 @@ constexpr std::int64_t kAdministratorDays = 365;
 constexpr std::chrono::hours kFetchTime{72};
 constexpr std::size_t kRequestLimit = 8 << 10;
 constexpr std::array<std::string_view, 4> kStandings = {"waiting", "approved", "suspended", "revoked"};
+constexpr std::array<std::string_view, 4> kInvitationStates = {"open", "expired", "waiting", "used"};
 constexpr char kColumns[] =
     "SELECT site, display_name, state, since_ms, key_fingerprint, certificate, training, validation, last_seen_ms "
     "FROM sites ";
@@ -69,6 +70,8 @@ Error Unusable(const char* why) {
 
 std::string_view Name(SiteStanding standing) { return kStandings[static_cast<std::size_t>(standing)]; }
 
+std::string_view Name(InvitationState state) { return kInvitationStates[static_cast<std::size_t>(state)]; }
+
 Roster::Roster(Database& database, const Authority& authority, const Clock& clock)
     : database_(database), authority_(authority), clock_(clock) {}
 
@@ -92,6 +95,37 @@ Invitation Roster::Invite(const std::string& name, std::int64_t hours) {
   return invitation;
 }
 
+std::vector<InvitationRecord> Roster::Invitations() const {
+  Statement rows(database_,
+                 "SELECT site, invitations.display_name, expires_ms, invitations.request IS NULL, "
+                 "coalesce(state = 'waiting', 0) FROM invitations LEFT JOIN sites USING (site) ORDER BY site");
+  std::vector<InvitationRecord> all;
+  while (rows.Step()) {
+    InvitationRecord record{SiteId(rows.Text(0)), rows.Text(1), FromMilliseconds(rows.Int(2))};
+    const bool unused = rows.Int(3) != 0, waiting = rows.Int(4) != 0;
+    record.state = unused    ? record.expires > clock_.Wall() ? InvitationState::kOpen : InvitationState::kExpired
+                   : waiting ? InvitationState::kWaiting
+                             : InvitationState::kUsed;
+    all.push_back(std::move(record));
+  }
+  return all;
+}
+
+InvitationRecord Roster::Withdraw(const std::string& name) {
+  const SiteId site = SiteIdFromName(name);
+  for (InvitationRecord& record : Invitations()) {
+    if (record.site != site) continue;
+    if (record.state == InvitationState::kWaiting || record.state == InvitationState::kUsed) {
+      throw Error(ErrorCode::kFailedPrecondition, "the invitation of " + site.text() + " was used",
+                  "To put the site out: consilium-hub revoke " + site.text());
+    }
+    Statement drop(database_, "DELETE FROM invitations WHERE site = ?");
+    drop.Bind(1, site.text()).Execute();
+    return record;
+  }
+  throw Error(ErrorCode::kNotFound, "there is no invitation for " + site.text(), "See: consilium-hub invitations");
+}
+
 bool Roster::EnrolmentOpen() const {
   Statement open(database_,
                  "SELECT 1 FROM invitations LEFT JOIN sites USING (site) WHERE expires_ms > ? AND "
@@ -107,7 +141,7 @@ Enrolment Roster::Enrol(std::string_view token, std::span<const std::byte> reque
   if (!found.Bind(1, std::as_bytes(std::span(digest.bytes))).Step()) throw Unusable("is not known here");
   const SiteId site(found.Text(0));
   if (!found.IsNull(3)) {
-    if (!std::ranges::equal(found.Blob(3), request)) throw Unusable("was used before");
+    if (ReadCertificateRequest(found.Blob(3)) != info) throw Unusable("was used before, with another key or name");
     const SiteRecord record = Get(site);
     if (record.standing == SiteStanding::kRevoked || record.standing == SiteStanding::kSuspended) {
       throw Error(ErrorCode::kPermissionDenied, "site " + site.text() + " is " + std::string(Name(record.standing)),
@@ -143,7 +177,12 @@ SiteRecord Roster::Approve(const SiteId& site) {
   // The site gets time to fetch its certificate, also when the administrator was late.
   Statement prolong(database_, "UPDATE invitations SET expires_ms = max(expires_ms, ?) WHERE site = ?");
   prolong.Bind(1, Milliseconds(clock_.Wall() + kFetchTime)).Bind(2, site.text()).Execute();
-  if (record.standing == SiteStanding::kApproved) return record;
+  if (record.standing == SiteStanding::kApproved) {
+    // One that never came may have lost its certificate on the way: it may fetch it once more.
+    Statement again(database_, "UPDATE sites SET delivered = 0 WHERE site = ? AND last_seen_ms = 0");
+    again.Bind(1, site.text()).Execute();
+    return record;
+  }
   if (record.standing == SiteStanding::kWaiting) {
     Statement request(database_, "SELECT request FROM sites WHERE site = ?");
     Ensure(request.Bind(1, site.text()).Step(), "a waiting site has a request");

@@ -37,6 +37,17 @@ struct Invitation {
   WallTime expires;
 };
 
+// kWaiting: used, and the site waits for approval.
+enum class InvitationState { kOpen, kExpired, kWaiting, kUsed };
+std::string_view Name(InvitationState state);
+
+struct InvitationRecord {
+  SiteId site;
+  std::string display_name;
+  WallTime expires;
+  InvitationState state = InvitationState::kOpen;
+};
+
 // What became of an enrolment. Refusals are exceptions with words.
 struct Enrolment {
   SiteId site;
@@ -51,16 +62,22 @@ class Roster {
 
   // "St. Mary" becomes st-mary. Throws Error(kAlreadyExists) when that site is enrolled (unless it is revoked).
   Invitation Invite(const std::string& name, std::int64_t hours);
+  std::vector<InvitationRecord> Invitations() const;  // by site; the newest of each
+  // Takes back an invitation that was not used: its token is unknown from now on. `name` as it was invited, or the
+  // site's. Throws Error(kNotFound), Error(kFailedPrecondition) when it was used.
+  InvitationRecord Withdraw(const std::string& name);
   // True while a token may still be used, a site waits for approval, or an issued certificate was not yet fetched, and
   // no longer than the invitation holds (an approval prolongs it by three days): only then is the enrolment door open.
   bool EnrolmentOpen() const;
 
-  // A token works once, for one request; the same token with the same request resumes. Throws Error(kUnauthenticated)
-  // for a token that is unknown, expired or used, Error(kInvalidArgument) for a malformed token or request.
+  // A token works once, for one key; the same token with the same key and name resumes, whatever the signature of its
+  // request (ECDSA never signs twice alike). Throws Error(kUnauthenticated) for a token that is unknown, expired or
+  // used by another key, Error(kInvalidArgument) for a malformed token or request.
   Enrolment Enrol(std::string_view token, std::span<const std::byte> request);
   void Delivered(const SiteId& site);  // the certificate reached the site
 
-  SiteRecord Approve(const SiteId& site);  // issues the certificate; a suspended site comes back
+  // Issues the certificate. A suspended site comes back; one that never connected may fetch its certificate again.
+  SiteRecord Approve(const SiteId& site);
   SiteRecord Suspend(const SiteId& site);
   SiteRecord Revoke(const SiteId& site);  // for good; it needs a new invitation
 

@@ -145,6 +145,14 @@ AdminService::Unary* AdminService::Serve(Context* context, Work work) {
 AdminService::Unary* AdminService::Invite(Context* context, const v1::InviteRequest* request, v1::InviteReply* reply) {
   return Serve(context, [=, this](const std::string& who) { *reply = desk_.Invite(who, *request); });
 }
+AdminService::Unary* AdminService::Invitations(Context* context, const v1::InvitationsRequest*,
+                                               v1::InvitationsReply* reply) {
+  return Serve(context, [=, this](const std::string&) { *reply = desk_.Invitations(); });
+}
+AdminService::Unary* AdminService::Withdraw(Context* context, const v1::WithdrawRequest* request,
+                                            v1::InvitationView* reply) {
+  return Serve(context, [=, this](const std::string& who) { *reply = desk_.Withdraw(who, *request); });
+}
 AdminService::Unary* AdminService::Approve(Context* context, const v1::SiteRequest* request, v1::SiteView* reply) {
   return Serve(context, [=, this](const std::string& who) { *reply = desk_.Approve(who, *request); });
 }

@@ -22,6 +22,8 @@ class AdminService : public v1::Admin::CallbackService {
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
   Unary* Invite(Context* context, const v1::InviteRequest* request, v1::InviteReply* reply) override;
+  Unary* Invitations(Context* context, const v1::InvitationsRequest* request, v1::InvitationsReply* reply) override;
+  Unary* Withdraw(Context* context, const v1::WithdrawRequest* request, v1::InvitationView* reply) override;
   Unary* Approve(Context* context, const v1::SiteRequest* request, v1::SiteView* reply) override;
   Unary* Suspend(Context* context, const v1::SiteRequest* request, v1::SiteView* reply) override;
   Unary* Revoke(Context* context, const v1::SiteRequest* request, v1::SiteView* reply) override;

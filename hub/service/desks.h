@@ -68,6 +68,8 @@ class AdminDesk {
   virtual ~AdminDesk() = default;
   virtual std::string AdmitAdministrator(const std::string& certificate_pem) = 0;  // name, for the audit
   virtual v1::InviteReply Invite(const std::string& who, const v1::InviteRequest& request) = 0;
+  virtual v1::InvitationsReply Invitations() = 0;
+  virtual v1::InvitationView Withdraw(const std::string& who, const v1::WithdrawRequest& request) = 0;
   virtual v1::SiteView Approve(const std::string& who, const v1::SiteRequest& request) = 0;
   virtual v1::SiteView Suspend(const std::string& who, const v1::SiteRequest& request) = 0;
   virtual v1::SiteView Revoke(const std::string& who, const v1::SiteRequest& request) = 0;

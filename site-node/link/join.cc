@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -37,11 +38,13 @@ std::string Bare(const std::string& fingerprint) {
   return bare;
 }
 
+std::string ReadText(const std::filesystem::path& file) {
+  const std::vector<std::byte> bytes = ReadFile(file, 1 << 16);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 PrivateKey ReadOrMakeKey(const SiteDirectory& place, const Secret* passphrase, std::ostream& out) {
-  if (std::filesystem::exists(place.key())) {
-    const std::vector<std::byte> pem = ReadFile(place.key(), 1 << 16);
-    return PrivateKey::FromPem({reinterpret_cast<const char*>(pem.data()), pem.size()}, passphrase);
-  }
+  if (std::filesystem::exists(place.key())) return PrivateKey::FromPem(ReadText(place.key()), passphrase);
   const PrivateKey key = PrivateKey::Generate();
   WriteFileDurably(place.key(), key.ToPem(passphrase), 0600);
   out << (passphrase ? "Key made on this machine, encrypted with the passphrase.\n"
@@ -49,11 +52,45 @@ PrivateKey ReadOrMakeKey(const SiteDirectory& place, const Secret* passphrase, s
   return key;
 }
 
-// The authority that the hub presents, accepted by fingerprint or by the person at the terminal.
-Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
-  const std::vector<std::string> shown = PresentedCertificates(options.enrol, options.connect_timeout_s);
-  Require(!shown.empty(), fmt::format("the hub at {} shows no certificate", options.enrol));
-  const Certificate authority = Certificate::FromPem(shown.back());
+// What a join keeps in the site's folder while it waits for approval, so that it can be taken up again.
+struct Pending {
+  Secret token;
+  Certificate authority;
+};
+
+std::optional<Pending> ReadPending(const SiteDirectory& place) {
+  for (const auto& file : {place.key(), place.invitation(), place.authority()})
+    if (!std::filesystem::exists(file)) return std::nullopt;
+  return Pending{ReadSecretFile(place.invitation()), Certificate::FromPem(ReadText(place.authority()))};
+}
+
+void KeepPending(const SiteDirectory& place, const Secret& token, const Certificate& authority) {
+  WriteFileDurably(place.authority(), authority.ToPem());
+  WriteFileDurably(place.invitation(), std::string(token.Reveal()) + "\n", 0600);
+}
+
+// The invitation was refused: the next try asks for another. The key stays.
+void ForgetPending(const SiteDirectory& place) {
+  std::filesystem::remove(place.invitation());
+  std::filesystem::remove(place.authority());
+}
+
+// What answers at `address`. Its sites' port asks for a certificate, its enrolment port does not.
+Presented Dial(const std::string& address, bool sites_port, double timeout_s) {
+  Presented shown = PresentedCertificates(address, timeout_s);
+  if (shown.wants_client_certificate == sites_port) return shown;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} is {}", address,
+                          sites_port ? "an enrolment port, not a hub's port for sites"
+                                     : "a port for those who have joined, not a hub's enrolment port"),
+              "Are --hub (the port for sites) and --enrol (the enrolment port) swapped?");
+}
+
+// The authority that the hub presents, accepted by fingerprint, as the one of the join that is taken up, or by the
+// person at the terminal.
+Certificate AcceptAuthority(const JoinOptions& options, const Certificate* pinned, Terminal& terminal) {
+  const Presented shown = Dial(options.enrol, false, options.connect_timeout_s);
+  const Certificate authority = Certificate::FromPem(shown.chain.back());
   const std::string fingerprint = authority.Fingerprint();
   if (authority.Kind() != CertificateKind::kAuthority) {
     throw Error(ErrorCode::kPermissionDenied,
@@ -69,6 +106,7 @@ Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
     }
     return authority;
   }
+  if (pinned && pinned->digest() == authority.digest()) return authority;
   if (!terminal.is_terminal) {
     throw Error(
         ErrorCode::kFailedPrecondition, "nobody is here to compare the hub's fingerprint",
@@ -84,10 +122,27 @@ Certificate AcceptAuthority(const JoinOptions& options, Terminal& terminal) {
   return authority;
 }
 
-v1::EnrolApproved Enrol(const JoinOptions& options, const Secret& token, const Certificate& authority,
-                        const PrivateKey& key, std::ostream& out, std::stop_token stop) {
+// Looks at the sites' port now, when a slip is easily mended, and not first when the service starts.
+void RequireSitesPort(const JoinOptions& options, const Certificate& authority, std::ostream& out) {
+  try {
+    const Presented shown = Dial(options.hub, true, options.connect_timeout_s);
+    Require(Certificate::FromPem(shown.chain.back()).digest() == authority.digest(),
+            fmt::format("{} and {} are not doors of one hub", options.hub, options.enrol),
+            "Check --hub and --enrol with the hub's administrator.");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnavailable) throw;
+    out << fmt::format("Note: nothing answers at {} now. The service will need the hub's port for sites.\n",
+                       options.hub);
+  }
+}
+
+// Asks for the certificate and waits for it. `waiting` is called with the key's fingerprint when the hub has taken the
+// request down.
+v1::EnrolApproved Enrol(const std::string& address, const Secret& token, const Certificate& authority,
+                        const PrivateKey& key, const std::function<void(const std::string&)>& waiting,
+                        std::stop_token stop) {
   const auto channel =
-      MakeChannel(options.enrol, std::string(kHubServerName), ClientCredentials(authority.ToPem(), std::nullopt));
+      MakeChannel(address, std::string(kHubServerName), ClientCredentials(authority.ToPem(), std::nullopt));
   const auto stub = v1::Enrolment::NewStub(channel);
   v1::EnrolRequest request;
   request.set_token(std::string(token.Reveal()));
@@ -99,11 +154,12 @@ v1::EnrolApproved Enrol(const JoinOptions& options, const Secret& token, const C
   const auto stream = stub->Enrol(&context, request);
   std::optional<v1::EnrolApproved> approved;
   std::string refused;
+  bool asked = false;
   v1::EnrolReply reply;
   while (stream->Read(&reply)) {
     if (reply.has_waiting()) {
-      out << "Asked for a certificate; your fingerprint is " << reply.waiting().key_fingerprint()
-          << "\nRead it out to the hub's administrator. Waiting for approval ..." << std::endl;
+      asked = true;
+      waiting(reply.waiting().key_fingerprint());
     } else if (reply.has_approved()) {
       approved = reply.approved();
     } else if (reply.reply_case() == v1::EnrolReply::kRefused) {
@@ -116,9 +172,9 @@ v1::EnrolApproved Enrol(const JoinOptions& options, const Secret& token, const C
     throw Error(ErrorCode::kPermissionDenied, fmt::format("the hub refused: {}", refused),
                 "Ask the hub's administrator.");
   }
-  ThrowUnlessOk(status, fmt::format("cannot enrol at {}", options.enrol));
-  throw Error(ErrorCode::kUnavailable, "the hub ended the enrolment without an answer",
-              "Run the same command again: it goes on where it was.");
+  if (!asked || !status.error_details().empty()) ThrowUnlessOk(status, fmt::format("cannot enrol at {}", address));
+  throw Error(ErrorCode::kUnavailable, fmt::format("the hub at {} went away before it had decided", address),
+              "Run the same command again: it goes on with the same key and invitation.");
 }
 
 std::span<const std::byte> AsBytes(const std::string& text) { return std::as_bytes(std::span(text)); }
@@ -131,15 +187,37 @@ void Join(const SiteDirectory& place, const JoinOptions& options, Terminal termi
                 fmt::format("this site has joined already: {}", place.certificate().string()),
                 "To join anew, move key.pem, certificate.pem and hub-authority.pem away first.");
   }
-  if (!options.token && !terminal.is_terminal) {
+  const DirectoryLock lock(place, "it cannot join twice");
+  std::optional<Pending> pending = ReadPending(place);
+  if (!options.token && !pending && !terminal.is_terminal) {
     throw Error(ErrorCode::kFailedPrecondition, "the invitation's token is missing",
                 "Put it into a file that only you can read and give --token-file FILE.");
   }
-  const Certificate authority = AcceptAuthority(options, terminal);
-  const Secret asked(options.token ? "" : ReadLine(terminal, "Token: "));
-  const Secret& token = options.token ? *options.token : asked;
+  const Certificate authority = AcceptAuthority(options, pending ? &pending->authority : nullptr, terminal);
+  if (pending && pending->authority.digest() != authority.digest()) pending.reset();  // of another federation
+  RequireSitesPort(options, authority, terminal.out);
+  const Secret token(options.token ? options.token->Reveal()
+                     : pending     ? pending->token.Reveal()
+                                   : ReadLine(terminal, "Token: "));
+  const bool resumes = pending && pending->token.Equals(token.Reveal());
   const PrivateKey key = ReadOrMakeKey(place, options.passphrase ? &*options.passphrase : nullptr, terminal.out);
-  const v1::EnrolApproved approved = Enrol(options, token, authority, key, terminal.out, stop);
+  if (resumes) terminal.out << "Going on with the join that was interrupted: same key, same invitation.\n";
+  const auto waiting = [&](const std::string& fingerprint) {
+    KeepPending(place, token, authority);
+    terminal.out
+        << (resumes ? "Still waiting" : "Asked for a certificate") << "; your fingerprint is " << fingerprint
+        << "\nRead it out to the hub's administrator. Waiting for approval; after an interruption run the same "
+           "command again."
+        << std::endl;
+  };
+  v1::EnrolApproved approved;
+  try {
+    approved = Enrol(options.enrol, token, authority, key, waiting, stop);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kPermissionDenied || error.code() == ErrorCode::kUnauthenticated)
+      ForgetPending(place);
+    throw;
+  }
 
   const Certificate certificate = Certificate::FromDer(AsBytes(approved.certificate_der()));
   const WallTime now = SystemClock().Wall();
@@ -153,6 +231,7 @@ void Join(const SiteDirectory& place, const JoinOptions& options, Terminal termi
   WriteSettings(place, settings);
   WriteFileDurably(place.authority(), authority.ToPem());
   WriteFileDurably(place.certificate(), certificate.ToPem());
+  std::filesystem::remove(place.invitation());
   const auto days = std::chrono::duration_cast<std::chrono::days>(certificate.NotAfter() - now).count();
   terminal.out << fmt::format("Approved: this is site {} of {}. The certificate is valid for {} days.\n", settings.site,
                               settings.federation, days);

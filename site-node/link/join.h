@@ -18,7 +18,7 @@ namespace consilium {
 struct JoinOptions {
   std::string hub;                         // host:port for sites, kept for later
   std::string enrol;                       // host:port of the enrolment door
-  std::optional<Secret> token;             // asked for on the terminal if absent
+  std::optional<Secret> token;             // if absent: the one it waits with, else asked for on the terminal
   std::optional<std::string> fingerprint;  // of the hub's authority, as its administrator read it out
   std::optional<Secret> passphrase;        // encrypts the key; without one the file's mode is 0600
   double connect_timeout_s = 10;
@@ -32,9 +32,11 @@ struct Terminal {
 };
 
 // Makes the key on this machine, checks the hub's authority by its fingerprint and pins it, asks for a certificate and
-// waits until the hub's administrator has decided. The key never leaves. Running it again after a cut goes on with the
-// same key and request. Throws Error: kFailedPrecondition when something is missing and nobody can be asked, or the
-// site has joined already; kPermissionDenied for another fingerprint or a refusal; kUnavailable.
+// waits until the hub's administrator has decided. The key never leaves. While it waits, the key, the token and the
+// pinned authority lie in the site's folder: running it again after a cut goes on with them and asks nothing. Throws
+// Error: kFailedPrecondition when something is missing and nobody can be asked, or another join is at work here;
+// kAlreadyExists when the site has joined; kPermissionDenied for another fingerprint or a refusal;
+// kInvalidArgument for a door that is not the one it was named as; kUnavailable.
 void Join(const SiteDirectory& place, const JoinOptions& options, Terminal terminal, std::stop_token stop = {});
 
 }  // namespace consilium

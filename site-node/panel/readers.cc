@@ -52,7 +52,8 @@ Readers::Readers(const std::filesystem::path& dir, const Secret* passphrase, Clo
       authority_(OpenAuthority(dir / "authority.pem", key_, clock.Wall())) {}
 
 ReaderFile Readers::Add(const std::string& name, const std::string& site, const std::string& panel) {
-  ParseSiteId(name);  // the same rule: lower case letters, digits and '-'
+  Require(IsPlainName(name), fmt::format("'{}' cannot name a reader", name.substr(0, 60)),
+          "Use 1 to 40 lower case letters, digits and '-', such as dr-lee.");
   const PrivateKey key = PrivateKey::Generate();
   const Certificate certificate =
       Issue(authority_, key_,

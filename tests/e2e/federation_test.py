@@ -191,6 +191,36 @@ class FederationTest(unittest.TestCase):
         self.assertIn("error: the invitation token was used before", done.stderr)
         self.assertFalse((self.federation.root / "thief/certificate.pem").exists())
 
+    def test_2b_a_join_that_was_cut_goes_on_with_the_same_key_and_token(self):
+        root, federation = self.federation.root, self.federation
+        federation.invite("harbour")
+        words = federation.join_words(root / "harbour", federation.tokens["harbour"])
+        federation.start("harbour-1", "consilium-site", *words)
+        wait_for("the request", lambda: "Waiting for approval" in read(federation.log("harbour-1")))
+        key = re.search(r"fingerprint is (\S+)", read(federation.log("harbour-1")))[1]
+        federation.processes["harbour-1"].kill()
+        federation.processes.pop("harbour-1").wait()
+        self.assertIn(f"harbour waits with the key {key}", federation.hub("sites").stdout)
+        self.assertEqual((root / "harbour/invitation.token").stat().st_mode & 0o777, 0o600)
+        federation.start("harbour-2", "consilium-site", "join", "--dir", root / "harbour", "--hub",
+                         federation.ports["sites"], "--enrol", federation.ports["enrolment"])  # nothing is asked again
+        wait_for("the same key", lambda: f"Still waiting; your fingerprint is {key}" in read(federation.log("harbour-2")))
+        federation.hub("approve", "harbour")
+        self.assertEqual(federation.processes.pop("harbour-2").wait(30), 0, read(federation.log("harbour-2")))
+        self.assertIn("Going on with the join that was interrupted", read(federation.log("harbour-2")))
+        federation.hub("revoke", "harbour")
+
+    def test_2c_swapped_ports_are_told_without_grpcs_own_words(self):
+        self.federation.invite("swap")
+        words = [str(word) for word in self.federation.join_words(self.federation.root / "swap",
+                                                                  self.federation.tokens["swap"])]
+        hub, enrol = words.index("--hub") + 1, words.index("--enrol") + 1
+        words[hub], words[enrol] = words[enrol], words[hub]
+        done = run("consilium-site", *words, ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stderr.startswith("error: "), done.stderr)
+        self.assertIn("swapped", done.stderr)
+
     def test_3_tls_1_2_with_a_valid_certificate_is_refused_on_the_sites_port(self):
         coast = self.federation.root / "coast"
         self.expect_only_tls13(self.federation.ports["sites"],
@@ -215,6 +245,16 @@ class FederationTest(unittest.TestCase):
             models.append(self.federation.weights(name))
         self.assertEqual(models[0], models[1])
         self.assertNotEqual(models[0], models[2])
+
+    def test_5b_the_service_and_a_model_file_predict_the_same(self):
+        root = self.federation.root
+        self.federation.hub("model", "export", "--out", root / "newest.safetensors")
+        told = []
+        for words in ((), ("--model", root / "newest.safetensors")):
+            done = run("consilium-site", "predict", "--dir", root / "coast", "--role", "validation", "--out",
+                       root / "predicted", "--json", *words)
+            told.append([(case["entropy"], case["dice"], case["lesions"]) for case in json.loads(done.stdout)["cases"]])
+        self.assertEqual(told[0], told[1])
 
     def test_6_a_site_killed_in_round_1_does_not_stop_the_others(self):
         name = self.federation.start_run(9, steps=400)

@@ -219,7 +219,7 @@ TEST(Doors, EnrolmentIsOpenOnlyWhileAnInvitationIs) {
   const v1::InviteReply invitation = federation.Invite("St. Mary");
   EXPECT_EQ(invitation.site(), "st-mary");
   EXPECT_TRUE(federation.hub().enrolment_open());
-  EXPECT_EQ(Certificate::FromPem(PresentedCertificates(door).back()).Fingerprint(), invitation.fingerprint());
+  EXPECT_EQ(Certificate::FromPem(PresentedCertificates(door).chain.back()).Fingerprint(), invitation.fingerprint());
   const auto request = MakeCertificateRequest(PrivateKey::Generate(), "any");
   ExpectError(ErrorCode::kInvalidArgument, "a character is wrong or missing",
               [&] { EnrolWith(door, "CONS-0000", request, {}); });
@@ -234,6 +234,34 @@ TEST(Doors, EnrolmentIsOpenOnlyWhileAnInvitationIs) {
   ExpectError(ErrorCode::kUnauthenticated, "was used before",
               [&] { EnrolWith(door, invitation.token(), request, {}); });
   ExpectError(ErrorCode::kAlreadyExists, "is in the federation", [&] { federation.Invite("St. Mary"); });
+}
+
+TEST(Doors, AnInvitationThatIsWithdrawnShutsTheEnrolmentDoor) {
+  TestFederation federation;
+  AdminClient admin(federation.hub().addresses().admin_socket, {});
+  ExpectError(ErrorCode::kInvalidArgument, "an invitation holds 1 to 720 hours, not 0",
+              [&] { admin.Invite("Coast", 0); });
+  EXPECT_EQ(admin.Invitations().invitations_size(), 0);
+  const v1::InviteReply invitation = admin.Invite("Coast", 2);
+  ASSERT_EQ(admin.Invitations().invitations_size(), 1);
+  EXPECT_EQ(admin.Invitations().invitations(0).display_name(), "Coast");
+  EXPECT_EQ(admin.Invitations().invitations(0).state(), "open");
+  EXPECT_EQ(admin.Invitations().invitations(0).expires_ms(), invitation.expires_ms());
+  EXPECT_EQ(admin.Withdraw("Coast").site(), "coast");
+  EXPECT_FALSE(federation.hub().enrolment_open());
+  EXPECT_EQ(federation.Audit().events(federation.Audit().events_size() - 1).action(), "withdraw invitation");
+}
+
+TEST(Doors, AHubThatRestartsWhileASiteWaitsGoesOnWithTheSameKeyAndToken) {
+  TestFederation federation;
+  const std::string door = federation.hub().addresses().enrolment, token = federation.Invite("North").token();
+  const PrivateKey key = PrivateKey::Generate();
+  const auto enrol = [&](const PrivateKey& with, const std::function<void()>& waiting) {
+    return EnrolWith(door, token, MakeCertificateRequest(with, "consilium-site"), waiting);
+  };
+  EXPECT_THROW(enrol(key, [&] { federation.RestartHub(); }), Error);  // the first call is cut
+  ExpectError(ErrorCode::kUnauthenticated, "was used before", [&] { enrol(PrivateKey::Generate(), {}); });
+  EXPECT_TRUE(enrol(key, [&] { federation.Approve("north"); }).has_approved());
 }
 
 TEST(Doors, ASecondSessionWithOneCertificateIsRefusedAndAudited) {

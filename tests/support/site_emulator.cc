@@ -28,7 +28,7 @@ void Deadline(grpc::ClientContext& context, int seconds) {
 
 v1::EnrolReply EnrolWith(const std::string& enrol_address, const std::string& token,
                          const std::vector<std::byte>& request, const std::function<void()>& waiting) {
-  const std::string authority = PresentedCertificates(enrol_address).back();
+  const std::string authority = PresentedCertificates(enrol_address).chain.back();
   const auto stub =
       v1::Enrolment::NewStub(MakeChannel(enrol_address, kHubServerName, ClientCredentials(authority, std::nullopt)));
   grpc::ClientContext context;

@@ -37,6 +37,7 @@ std::string PortLine(const std::filesystem::path& file, const std::string& key) 
 
 DemoFederation::DemoFederation(std::filesystem::path dir, std::filesystem::path programs)
     : dir_(std::move(dir)), programs_(std::move(programs)) {
+  SilenceGrpc();
   std::filesystem::create_directories(dir_ / "logs");
   const auto hub = (dir_ / "hub").string(), ports = (dir_ / "hub-ports.json").string();
   RunCommand({(programs_ / "consilium-hub").string(), "init", hub, "--name", "Demo network"}, Log("hub-commands"));

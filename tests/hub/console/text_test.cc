@@ -86,15 +86,38 @@ TEST(BytesText, IsForPeople) {
 }
 
 TEST(SitesText, IsATable) {
-  EXPECT_EQ(
-      SitesText(FiveSites(), FakeClock().Wall()),
-      "site     state      since  data               certificate         last seen\n"
-      "coast    connected  3 d    96 + 8 patients    87 d left           now\n"
-      "hill     approved   5 h    -                  0 d left            never\n"
-      "north    approved   2 min  412 + 31 patients  EXPIRED             40 s ago\n"
-      "st-mary  waiting    now    -                  key 7B:1E-9C:04...  approve with: consilium-hub approve st-mary\n"
-      "valley   revoked    2 d    7 + 0 patients     -                   2 d ago\n");
+  EXPECT_EQ(SitesText(FiveSites(), FakeClock().Wall()),
+            "site     state      since  data               certificate  last seen\n"
+            "coast    connected  3 d    96 + 8 patients    87 d left    now\n"
+            "hill     approved   5 h    -                  0 d left     never\n"
+            "north    approved   2 min  412 + 31 patients  EXPIRED      40 s ago\n"
+            "st-mary  waiting    now    -                  -            never\n"
+            "valley   revoked    2 d    7 + 0 patients     -            2 d ago\n"
+            "st-mary waits with the key 7B:1E-9C:04-11:22\n"
+            "  If the hospital reads out the same: consilium-hub approve st-mary\n");
   EXPECT_EQ(SitesText({}, FakeClock().Wall()), "No site yet. Invite one: consilium-hub invite NAME\n");
+}
+
+TEST(InvitationsText, SaysWhatBecameOfEach) {
+  const auto reply = Parse<v1::InvitationsReply>(
+      "invitations { site: 'coast' display_name: 'Coast' state: 'expired' expires_ms: 1772460000000 }"
+      "invitations { site: 'st-mary' display_name: 'St. Mary' state: 'open' expires_ms: 1772463600000 }");
+  EXPECT_EQ(InvitationsText(reply),
+            "site     name      state    expires\n"
+            "coast    Coast     expired  2026-03-02T14:00:00.000Z\n"
+            "st-mary  St. Mary  open     2026-03-02T15:00:00.000Z\n");
+  EXPECT_EQ(InvitationsText({}), "No invitation. Invite a hospital: consilium-hub invite NAME\n");
+  const auto json = nlohmann::json::parse(InvitationsJson(reply));
+  ASSERT_EQ(json.size(), 2U);
+  EXPECT_EQ(json[1], (nlohmann::json{
+                         {"site", "st-mary"}, {"name", "St. Mary"}, {"state", "open"}, {"expires_ms", 1772463600000}}));
+  EXPECT_EQ(InvitationsJson({}), "[]\n");
+}
+
+TEST(RunJsonLine, IsOneObjectALine) {
+  const std::string line = RunJsonLine(Running().run());
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  EXPECT_EQ(nlohmann::json::parse(line), nlohmann::json::parse(RunJson(Running().run())));
 }
 
 TEST(SitesJson, Parses) {

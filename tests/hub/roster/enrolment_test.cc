@@ -118,10 +118,53 @@ TEST_F(EnrolmentTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetch
   EXPECT_TRUE(roster_->Enrol(again, request).certificate);
   roster_->Delivered(SiteId("north"));
   EXPECT_FALSE(roster_->EnrolmentOpen());
+  roster_->Approve(SiteId("north"));  // it was lost on the way: the administrator opens once more
+  EXPECT_TRUE(roster_->EnrolmentOpen());
+  roster_->Seen(SiteId("north"));
+  roster_->Approve(SiteId("north"));
+  EXPECT_FALSE(roster_->EnrolmentOpen());  // it has been here: nothing is to be fetched
   Join("Coast");
   EXPECT_TRUE(roster_->EnrolmentOpen());
   roster_->Seen(SiteId("coast"));  // it has a session, so it has its certificate
   EXPECT_FALSE(roster_->EnrolmentOpen());
+}
+
+TEST_F(EnrolmentTest, InvitationsAreListedWithWhatBecameOfThem) {
+  EXPECT_TRUE(roster_->Invitations().empty());
+  Token("Coast", 1);
+  const std::string hill = Token("Hill", 2);
+  Join("North");
+  Token("St. Mary", 72);
+  roster_->Enrol(hill, Request());
+  clock_.Advance(1h);
+  const std::vector<InvitationRecord> all = roster_->Invitations();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].state, InvitationState::kExpired);
+  EXPECT_EQ(all[1].state, InvitationState::kWaiting);
+  EXPECT_EQ(all[2].state, InvitationState::kUsed);
+  EXPECT_EQ(all[3].state, InvitationState::kOpen);
+  EXPECT_EQ(all[3].site, SiteId("st-mary"));
+  EXPECT_EQ(all[3].display_name, "St. Mary");
+  EXPECT_EQ(all[3].expires, clock_.Wall() + 71h);
+  EXPECT_EQ(Name(InvitationState::kOpen), "open");
+  EXPECT_EQ(Name(InvitationState::kUsed), "used");
+}
+
+TEST_F(EnrolmentTest, AnInvitationIsWithdrawnUntilItIsUsed) {
+  const std::string mary = Token("St. Mary"), north = Token("North");
+  EXPECT_EQ(roster_->Withdraw("St. Mary").site, SiteId("st-mary"));
+  ExpectError(ErrorCode::kUnauthenticated, "the invitation token is not known here",
+              [&] { roster_->Enrol(mary, Request()); });
+  ExpectError(ErrorCode::kNotFound, "there is no invitation for st-mary\n  See: consilium-hub invitations",
+              [&] { roster_->Withdraw("st-mary"); });
+  roster_->Enrol(north, Request());
+  ExpectError(ErrorCode::kFailedPrecondition,
+              "the invitation of north was used\n  To put the site out: consilium-hub revoke north",
+              [&] { roster_->Withdraw("North"); });
+  EXPECT_EQ(roster_->Invitations().size(), 1U);
+  Token("Coast", 1);
+  clock_.Advance(1h);
+  EXPECT_EQ(roster_->Withdraw("coast").state, InvitationState::kExpired);
 }
 
 TEST_F(EnrolmentTest, ARestartKeepsEverything) {

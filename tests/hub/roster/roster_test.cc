@@ -84,7 +84,8 @@ TEST_F(RosterTest, ATokenWorksOnceAndInItsTime) {
   EXPECT_EQ(enrolment.site.text(), "north");
   EXPECT_EQ(enrolment.key_fingerprint, key_.public_key().Fingerprint());
   EXPECT_FALSE(enrolment.certificate);
-  ExpectError(ErrorCode::kUnauthenticated, "was used before\n  Ask the hub's administrator for a new one",
+  ExpectError(ErrorCode::kUnauthenticated,
+              "was used before, with another key or name\n  Ask the hub's administrator for a new one",
               [&] { Enrol(newer, PrivateKey::Generate()); });
 
   const Invitation late = roster_->Invite("coast", 1);
@@ -93,15 +94,23 @@ TEST_F(RosterTest, ATokenWorksOnceAndInItsTime) {
   EXPECT_EQ(roster_->All().size(), 1U);
 }
 
-TEST_F(RosterTest, TheSameRequestResumesAlsoAfterARestart) {
+TEST_F(RosterTest, TheSameKeyResumesAlsoAfterARestart) {
   const Invitation invitation = roster_->Invite("north", 72);
   const std::vector<std::byte> request = MakeCertificateRequest(key_, "north");
+  EXPECT_NE(MakeCertificateRequest(key_, "north"), request);  // each signature is another
+  EXPECT_FALSE(roster_->Enrol(invitation.token.Reveal(), request).certificate);
   EXPECT_FALSE(roster_->Enrol(invitation.token.Reveal(), request).certificate);
   Open();
-  EXPECT_FALSE(roster_->Enrol(invitation.token.Reveal(), request).certificate);
+  EXPECT_FALSE(roster_->Enrol(invitation.token.Reveal(), MakeCertificateRequest(key_, "north")).certificate);
+  EXPECT_EQ(roster_->All().size(), 1U);
+  for (const auto& other :
+       {MakeCertificateRequest(PrivateKey::Generate(), "north"), MakeCertificateRequest(key_, "another name")}) {
+    ExpectError(ErrorCode::kUnauthenticated, "was used before, with another key or name",
+                [&] { roster_->Enrol(invitation.token.Reveal(), other); });
+  }
   roster_->Approve(invitation.site);
   Open();
-  const Enrolment enrolment = roster_->Enrol(invitation.token.Reveal(), request);
+  const Enrolment enrolment = roster_->Enrol(invitation.token.Reveal(), MakeCertificateRequest(key_, "north"));
   ASSERT_TRUE(enrolment.certificate);
   EXPECT_EQ(enrolment.certificate->public_key(), key_.public_key());
   roster_->Suspend(invitation.site);

@@ -28,6 +28,8 @@ class JoinTest : public testing::Test {
       const std::string& der = request.certificate_request_der();
       const RequestInfo info = ReadCertificateRequest(std::as_bytes(std::span(der)));
       v1::EnrolReply reply;
+      key_ = info.public_key;
+      if (goes_away_) return reply;  // as when the line is cut while it waits
       if (refusal_.empty()) {
         const auto certificate = hub_.IssueFor("north", info.public_key).ToDer();
         const auto authority = hub_.authority().ToDer();
@@ -62,6 +64,8 @@ class JoinTest : public testing::Test {
   SiteDirectory place_{scratch_.path()};
   std::ostringstream out_;
   std::string token_, refusal_;
+  PublicKey key_;
+  bool goes_away_ = false;
 };
 
 TEST_F(JoinTest, MakesTheKeyHerePinsTheHubAndStoresTheCertificate) {
@@ -145,6 +149,84 @@ TEST_F(JoinTest, ARefusalIsPassedOnAndTheKeyIsKeptForTheNextTry) {
   refusal_.clear();
   Join(Options());
   EXPECT_EQ(ReadFile(place_.key()), key);
+}
+
+TEST_F(JoinTest, AfterACutTheSameCommandGoesOnAndAsksNothing) {
+  goes_away_ = true;
+  const Error cut = ErrorOf([&] { Join(Options()); });
+  EXPECT_EQ(cut.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(cut.what(), HasSubstr("went away before it had decided"));
+  EXPECT_THAT(cut.next_step(), HasSubstr("Run the same command again: it goes on with the same key and invitation."));
+  EXPECT_THAT(out_.str(), HasSubstr("Asked for a certificate; your fingerprint is " + key_.Fingerprint()));
+  const PublicKey first = key_;
+  using std::filesystem::perms;
+  for (const auto& secret : {place_.key(), place_.invitation()})
+    EXPECT_EQ(std::filesystem::status(secret).permissions(), perms::owner_read | perms::owner_write) << secret;
+  JoinOptions bare = Options(false);  // neither token nor fingerprint, and nobody at the terminal
+  bare.token.reset();
+  EXPECT_EQ(ErrorOf([&] { Join(bare); }).code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(out_.str(), HasSubstr("Going on with the join that was interrupted: same key, same invitation."));
+  EXPECT_THAT(out_.str(), HasSubstr("Still waiting; your fingerprint is " + first.Fingerprint()));
+  goes_away_ = false;
+  token_.clear();
+  Join(bare);
+  EXPECT_EQ(token_, "CONS-TOKEN");
+  EXPECT_EQ(key_, first);
+  EXPECT_TRUE(std::filesystem::exists(place_.certificate()));
+  EXPECT_FALSE(std::filesystem::exists(place_.invitation())) << "the token has done its work";
+}
+
+TEST_F(JoinTest, AnotherHubIsNotTakenForTheOneOfTheInterruptedJoin) {
+  goes_away_ = true;
+  EXPECT_THROW(Join(Options()), Error);
+  const FakeHub other;
+  JoinOptions options = Options(false);
+  options.enrol = other.enrol_address();
+  options.token.reset();
+  EXPECT_THAT(ErrorOf([&] { Join(options); }).what(), HasSubstr("nobody is here to compare the hub's fingerprint"));
+}
+
+TEST_F(JoinTest, ARefusedInvitationIsForgottenSoThatTheNextTryAsksForAnother) {
+  goes_away_ = true;
+  EXPECT_THROW(Join(Options()), Error);
+  goes_away_ = false;
+  refusal_ = "site north is revoked";
+  EXPECT_EQ(ErrorOf([&] { Join(Options()); }).code(), ErrorCode::kPermissionDenied);
+  refusal_.clear();
+  JoinOptions options = Options();
+  options.token.reset();
+  Join(options, "CONS-NEW\n", true);
+  EXPECT_EQ(token_, "CONS-NEW");
+}
+
+TEST_F(JoinTest, SwappedPortsAreToldAsSuch) {
+  JoinOptions options = Options();
+  std::swap(options.hub, options.enrol);
+  const Error swapped = ErrorOf([&] { Join(options); });
+  EXPECT_THAT(swapped.what(), HasSubstr(hub_.address() + " is a port for those who have joined"));
+  EXPECT_THAT(swapped.next_step(), HasSubstr("swapped"));
+  options = Options();
+  options.hub = options.enrol;
+  EXPECT_THAT(ErrorOf([&] { Join(options); }).what(), HasSubstr("is an enrolment port, not a hub's port for sites"));
+  const FakeHub other;
+  options.hub = other.address();
+  EXPECT_THAT(ErrorOf([&] { Join(options); }).what(), HasSubstr("are not doors of one hub"));
+  EXPECT_TRUE(hub_.seen().bytes.empty());
+  EXPECT_TRUE(MadeNothing());
+}
+
+TEST_F(JoinTest, ASilentSitesPortIsNotedAndDoesNotStopTheJoin) {
+  JoinOptions options = Options();
+  options.hub = "127.0.0.1:1";
+  options.connect_timeout_s = 0.3;
+  Join(options);
+  EXPECT_THAT(out_.str(), HasSubstr("Note: nothing answers at 127.0.0.1:1 now."));
+  EXPECT_TRUE(std::filesystem::exists(place_.certificate()));
+}
+
+TEST_F(JoinTest, OneJoinAtATime) {
+  const DirectoryLock other(place_, "test");
+  EXPECT_THAT(ErrorOf([&] { Join(Options()); }).what(), HasSubstr("it cannot join twice"));
 }
 
 TEST_F(JoinTest, ASiteJoinsOnce) {
