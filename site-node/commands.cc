@@ -69,6 +69,14 @@ void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, 
     std::cout << out.dump() << "\n";
     return;
   }
+  if (report.added + report.known == 0 && report.changed.empty() && report.quarantined.empty()) {
+    std::cout << fmt::format(
+        "Nothing was found in {}.\n  Looked for: DICOM files of a PET and a CT series of one patient in one frame of "
+        "reference, and an RT structure\n  set with a contour named like {}. Folders and names of files do not "
+        "matter.\n",
+        folder.string(), fmt::join(settings.contours, ", "));
+    return;
+  }
   std::cout << fmt::format("{} cases added, {} known, {} changed, {} quarantined.\n", report.added, report.known,
                            report.changed.size(), report.quarantined.size())
             << QuarantineSummary(report.quarantined)

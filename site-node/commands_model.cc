@@ -29,6 +29,7 @@ GlobalModel FirstModel(const RunPlan& plan) {
   ModelCard card;
   card.network = plan.network;
   card.prep = plan.prep;
+  card.patch = plan.train.patch;
   card.seed = static_cast<std::uint64_t>(plan.seed);
   const Parameters parameters = InitialParameters(plan.network, card.seed);
   return ParseModel(SerializeModel(card, parameters), "the plan's first model");
@@ -87,18 +88,17 @@ struct OwnPredictor {
     ModelShelf shelf(place.models());
     if (options.model) {
       model = std::make_shared<const GlobalModel>(ReadModelFile(*options.model));
-      patch = options.patch.value_or(DefaultPatch(model->card.network));
     } else {
-      const std::optional<CurrentModel> current = shelf.Current();
+      const std::optional<Digest> current = shelf.Current();
       if (!current) {
         throw Error(ErrorCode::kFailedPrecondition, "this site has no model yet",
                     "Wait for the first round, or give a model file with --model FILE.");
       }
       lock.emplace(place, "it cannot predict at the same time");
       store.emplace(place.root(), PredictionQuotaOf(settings));
-      model = shelf.Get(current->digest);
-      patch = options.patch.value_or(current->patch);
+      model = shelf.Get(*current);
     }
+    patch = options.patch.value_or(model->card.patch);
     const ComputeOptions compute{ParseDevice(settings.device), static_cast<int>(settings.threads), "auto"};
     predictor = std::make_unique<Predictor>(model->card.network, model->card.prep, model->parameters, compute);
   }
@@ -118,7 +118,7 @@ struct OwnPredictor {
   std::optional<DirectoryLock> lock;
   std::optional<PredictionStore> store;  // only for the federation's own model
   std::shared_ptr<const GlobalModel> model;
-  std::int64_t patch = 48;
+  std::int64_t patch = 0;
   std::unique_ptr<Predictor> predictor;
 };
 
@@ -169,6 +169,7 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   WriteFileDurably(options.update, SerializeUpdate(update));
   if (options.model_out) {
     ModelCard card = model.card;
+    card.patch = plan.train.patch;
     card.run = id.run;
     card.version = card.version.Next();
     card.parent = model.digest;
@@ -184,10 +185,61 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   std::cout << fmt::format(".\nWritten: {}. Nothing was sent.\n", options.update.string());
 }
 
+namespace {
+
+// What `predict` has to say of its cases, in the order they were predicted.
+struct Predicted {
+  Table table{{"case", "role", "lesions", "ml", "doubt", "Dice", "SEG"}};
+  std::string csv = "case,role,model,lesions,volume_ml,entropy,dice,seg\n";
+  nlohmann::json cases = nlohmann::json::array(), failed = nlohmann::json::array();
+  std::vector<double> dices;  // of the validation cases
+  std::optional<Error> first_failure;
+
+  void Add(const CaseRecord& record, const PredictionView& prediction, const std::filesystem::path& seg) {
+    double volume_ml = 0;
+    for (const Lesion& lesion : prediction.lesions) volume_ml += lesion.volume_ml;
+    const bool measured = prediction.dice >= 0;
+    if (measured && record.role == CaseRole::kValidation) dices.push_back(prediction.dice);
+    cases.push_back(ToJson(record, prediction, seg));
+    table.Row({record.id.text(), std::string(Name(record.role)), std::to_string(prediction.lesions.size()),
+               fmt::format("{:.1f}", volume_ml), fmt::format("{:.2f}", prediction.entropy),
+               measured ? fmt::format("{:.3f}", prediction.dice) : "-", seg.filename().string()});
+    csv += fmt::format("{},{},{},{},{:.3f},{:.4f},{},{}\n", record.id.text(), Name(record.role), prediction.model.Hex(),
+                       prediction.lesions.size(), volume_ml, prediction.entropy,
+                       measured ? fmt::format("{:.4f}", prediction.dice) : "", seg.filename().string());
+  }
+  void Fail(const CaseRecord& record, const Error& error) {
+    failed.push_back({{"case", record.id.text()}, {"reason", error.what()}});
+    if (!first_failure) first_failure = error;
+  }
+  nlohmann::json Result() const {
+    nlohmann::json result = {{"cases", cases}, {"failed", failed}};
+    if (!dices.empty())
+      result["held_out_dice"] = std::accumulate(dices.begin(), dices.end(), 0.0) / static_cast<double>(dices.size());
+    return result;
+  }
+  // Names the cases that are missing, each with its reason. One reason for all is the command's own error.
+  void RequireAll() const {
+    if (failed.empty()) return;
+    const bool one_reason = std::all_of(failed.begin(), failed.end(),
+                                        [&](const auto& one) { return one["reason"] == failed[0]["reason"]; });
+    if (cases.empty() && one_reason) throw *first_failure;
+    for (const auto& one : failed)
+      std::cerr << one["case"].get<std::string>() << ": " << one["reason"].get<std::string>() << "\n";
+    throw Error(first_failure->code(),
+                fmt::format("{} of {} cases could not be predicted; they are named above", failed.size(),
+                            failed.size() + cases.size()),
+                "Where images were moved: import them from where they lie now (consilium-site import DIR) and predict "
+                "again.");
+  }
+};
+
+}  // namespace
+
 void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options) {
   const SiteSettings settings = ReadSettings(place);
   CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
-  const std::vector<CaseRecord> cases = ChosenCases(library, options);
+  const std::vector<CaseRecord> chosen = ChosenCases(library, options);
   MakeFolder(options.out);
   const Outbox outbox(place.outbox());
 
@@ -199,13 +251,7 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
     own.emplace(place, settings, library, options);
     predict = [&](const CaseId& id) { return own->Predict(id); };
   }
-
-  nlohmann::json list = nlohmann::json::array();
-  Table table({"case", "role", "lesions", "ml", "doubt", "Dice", "SEG"});
-  std::vector<double> dices;
-  ProgressLine line(std::cerr, StyleOf(stderr), "Predicting");
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    const CaseRecord& record = cases[i];
+  const auto predict_one = [&](const CaseRecord& record, Predicted& predicted) {
     const PredictionView prediction = predict(record.id);
     const Series source = library.PetSeries(record.id);
     SegDescription description;
@@ -217,29 +263,38 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
     const std::filesystem::path seg = options.out / (record.id.text() + ".dcm");
     write(seg);
     if (options.queue_for_pacs) outbox.Put(record.id, prediction.model, write);
-    double volume_ml = 0;
-    for (const Lesion& lesion : prediction.lesions) volume_ml += lesion.volume_ml;
-    if (prediction.dice >= 0 && record.role == CaseRole::kValidation) dices.push_back(prediction.dice);
-    list.push_back(ToJson(record, prediction, seg));
-    table.Row({record.id.text(), std::string(Name(record.role)), std::to_string(prediction.lesions.size()),
-               fmt::format("{:.1f}", volume_ml), fmt::format("{:.2f}", prediction.entropy),
-               prediction.dice >= 0 ? fmt::format("{:.3f}", prediction.dice) : "-", seg.filename().string()});
-    line.Update(static_cast<double>(i + 1) / static_cast<double>(cases.size()));
+    predicted.Add(record, prediction, seg);
+  };
+
+  Predicted predicted;
+  ProgressLine line(std::cerr, StyleOf(stderr), "Predicting");
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    try {
+      predict_one(chosen[i], predicted);
+    } catch (const Error& error) {  // such as files that were moved: the others go on
+      predicted.Fail(chosen[i], error);
+    }
+    line.Update(static_cast<double>(i + 1) / static_cast<double>(chosen.size()));
   }
-  line.Finish(fmt::format("{} cases", cases.size()));
-  nlohmann::json result = {{"cases", std::move(list)}};
-  if (!dices.empty())
-    result["held_out_dice"] = std::accumulate(dices.begin(), dices.end(), 0.0) / static_cast<double>(dices.size());
+  line.Finish(fmt::format("{} of {} cases", predicted.cases.size(), chosen.size()));
+  if (predicted.cases.empty()) return predicted.RequireAll();
+  const nlohmann::json result = predicted.Result();
   WriteFileDurably(options.out / "predictions.json", result.dump(1) + "\n");
+  WriteFileDurably(options.out / "predictions.csv", predicted.csv);
   if (options.json) {
     std::cout << result.dump() << "\n";
-    return;
+  } else {
+    std::cout << predicted.table.Text();
+    if (result.contains("held_out_dice"))
+      std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", predicted.dices.size(),
+                               result["held_out_dice"].get<double>());
+    std::cout << fmt::format(
+        "In {}: the SEG files, predictions.csv (this table), predictions.json (every lesion).\n"
+        "Research use only. Not for diagnosis.\n",
+        options.out.string());
   }
-  std::cout << table.Text();
-  if (result.contains("held_out_dice"))
-    std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", dices.size(),
-                             result["held_out_dice"].get<double>());
-  std::cout << "Research use only. Not for diagnosis.\n";
+  std::cout << std::flush;
+  predicted.RequireAll();
 }
 
 }  // namespace consilium

@@ -199,7 +199,7 @@ SealedUpdate Node::Learn(const TrainOrder& order, std::stop_token stop, OrderSte
   const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + run.text());
   const auto model = FetchModel(run, round, order.id.attempt, order.model, order.model_bytes, stop);
   RequireModelFitsPlan(*model, plan);
-  BecameCurrent(*model, plan.train.patch);
+  BecameCurrent(*model);
 
   step = OrderStep::kData;
   const PreparedPatients& patients = Prepare(plan.prep, stop);
@@ -257,7 +257,7 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
     const auto model = FetchModel(order.run, round, 0, order.model, order.model_bytes, stop);
     round = RoundNumber(model->card.version.value());
     RequireModelFitsPlan(*model, plan);
-    BecameCurrent(*model, plan.train.patch);
+    BecameCurrent(*model);
     step = OrderStep::kData;
     const PreparedPatients& patients = Prepare(plan.prep, stop);
     step = OrderStep::kTraining;

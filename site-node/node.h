@@ -96,7 +96,7 @@ class Node final : private HubListener, private PanelData {
   std::shared_ptr<const GlobalModel> FetchModel(const RunId& run, RoundNumber round, std::int64_t attempt,
                                                 const Digest& digest, std::uint64_t bytes, std::stop_token stop);
   const PreparedPatients& Prepare(const PrepPlan& plan, std::stop_token stop);
-  void BecameCurrent(const GlobalModel& model, std::int64_t patch);
+  void BecameCurrent(const GlobalModel& model);
   void RefillWaiting();
   void Say(const std::string& activity);
 

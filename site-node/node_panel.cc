@@ -24,18 +24,17 @@ PredictionView ToView(Prediction prediction) {
 
 }  // namespace
 
-void Node::BecameCurrent(const GlobalModel& model, std::int64_t patch) {
-  const std::optional<CurrentModel> before = shelf_.Current();
-  if (before && before->digest == model.digest) return;
-  shelf_.MakeCurrent({model.digest, patch});
+void Node::BecameCurrent(const GlobalModel& model) {
+  if (shelf_.Current() == model.digest) return;
+  shelf_.MakeCurrent(model.digest);
   RefillWaiting();
 }
 
 // Every case that the current model has not predicted yet: new ones first, then those that are measured with.
 void Node::RefillWaiting() {
   std::deque<CaseId> waiting;
-  if (const std::optional<CurrentModel> current = shelf_.Current()) {
-    const std::set<CaseId> done = predictions_.PredictedBy(current->digest);
+  if (const std::optional<Digest> current = shelf_.Current()) {
+    const std::set<CaseId> done = predictions_.PredictedBy(*current);
     const std::vector<CaseRecord> cases = library_.Cases();
     for (const CaseRole role : {CaseRole::kNew, CaseRole::kValidation, CaseRole::kTraining})
       for (const CaseRecord& record : cases)
@@ -50,22 +49,22 @@ void Node::RefillWaiting() {
 }
 
 Prediction Node::Predict(const CaseId& id, std::stop_token stop) {
-  const std::optional<CurrentModel> current = shelf_.Current();
+  const std::optional<Digest> current = shelf_.Current();
   if (!current) {
     throw Error(ErrorCode::kFailedPrecondition, "this site has no model yet",
                 "Wait for the first round, or give a model file: consilium-site predict --model FILE");
   }
-  const auto model = shelf_.Get(current->digest);
-  if (!predictor_ || predictor_model_ != current->digest) {
+  const auto model = shelf_.Get(*current);
+  if (!predictor_ || predictor_model_ != *current) {
     const ComputeOptions compute{device_, static_cast<int>(settings_.threads), "auto"};
     predictor_ = std::make_unique<Predictor>(model->card.network, model->card.prep, model->parameters, compute);
-    predictor_model_ = current->digest;
+    predictor_model_ = *current;
   }
   const Sample sample = library_.Prepared(id, model->card.prep);
   const CaseImages images = library_.Images(id);
   const LabelMap* reference = images.reference ? &*images.reference : nullptr;
   Prediction prediction =
-      PredictCase(*predictor_, *model, {sample, images.pet, reference}, {.patch = current->patch}, stop, clock_);
+      PredictCase(*predictor_, *model, {sample, images.pet, reference}, {.patch = model->card.patch}, stop, clock_);
   predictions_.Put(prediction);
   return prediction;
 }

@@ -20,7 +20,8 @@ namespace consilium {
 // What a model is and what data it may meet; travels inside the model's safetensors metadata, as JSON.
 struct ModelCard {
   NetworkSpec network;
-  PrepPlan prep;  // a sample prepared by another plan is refused (compared by digest)
+  PrepPlan prep;            // a sample prepared by another plan is refused (compared by digest)
+  std::int64_t patch = 48;  // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
   FederationId federation;
   RunId run;
   ModelVersion version;  // 0 is the initial model; rises by 1 a round
@@ -31,6 +32,9 @@ struct ModelCard {
 
   friend bool operator==(const ModelCard&, const ModelCard&) = default;
 };
+
+// For cards that were written before they held a patch: 48, or the next edge that fits the network.
+std::int64_t DefaultPatch(const NetworkSpec& network);
 
 std::string ToJson(const ModelCard& card);
 ModelCard ModelCardFromJson(std::string_view json, std::string_view name);  // throws Error(kInvalidArgument)

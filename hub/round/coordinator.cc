@@ -123,6 +123,7 @@ Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std:
   ModelCard card;
   card.network = plan.network;
   card.prep = plan.prep;
+  card.patch = plan.train.patch;
   card.federation = parts_.federation;
   card.run = run;
   card.version = ModelVersion(0);
@@ -368,6 +369,7 @@ void Coordinator::Make(const Aggregate& aggregate) {
   updates.reserve(aggregate.updates.size());
   ModelCard card = base.card;
   card.run = state_->run;
+  card.patch = state_->plan.train.patch;
   card.version = base.card.version.Next();
   card.parent = aggregate.base;
   card.sites = static_cast<std::int64_t>(aggregate.updates.size());

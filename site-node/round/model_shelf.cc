@@ -15,7 +15,6 @@ namespace consilium {
 namespace {
 
 constexpr std::size_t kKeptModels = 5;
-constexpr std::int64_t kUsualPatch = 48;
 
 }  // namespace
 
@@ -48,20 +47,19 @@ std::shared_ptr<const GlobalModel> ModelShelf::Get(const Digest& digest,
   return model;
 }
 
-void ModelShelf::MakeCurrent(const CurrentModel& model) {
-  const nlohmann::json json = {{"digest", model.digest.Hex()}, {"patch", model.patch}};
-  WriteFileDurably(dir_ / "current.json", json.dump());
-  ForgetOld(model.digest);
+void ModelShelf::MakeCurrent(const Digest& model) {
+  WriteFileDurably(dir_ / "current.json", nlohmann::json{{"digest", model.Hex()}}.dump());
+  ForgetOld(model);
 }
 
-std::optional<CurrentModel> ModelShelf::Current() const {
+std::optional<Digest> ModelShelf::Current() const {
   if (!std::filesystem::exists(dir_ / "current.json")) return std::nullopt;
   const std::vector<std::byte> bytes = ReadFile(dir_ / "current.json", 4096);
   try {
     const auto json =
         nlohmann::json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-    CurrentModel current{Digest::FromHex(json.at("digest").get<std::string>()), json.at("patch").get<std::int64_t>()};
-    return files_.Has(current.digest) ? std::optional(current) : std::nullopt;
+    const Digest current = Digest::FromHex(json.at("digest").get<std::string>());
+    return files_.Has(current) ? std::optional(current) : std::nullopt;
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorCode::kDataLoss, fmt::format("models/current.json is damaged: {}", error.what()),
                 "Remove it; the next round's model takes its place.");
@@ -76,11 +74,6 @@ void ModelShelf::ForgetOld(const Digest& keep) const {
   }
   std::sort(files.rbegin(), files.rend());
   for (std::size_t i = kKeptModels - 1; i < files.size(); ++i) std::filesystem::remove(files[i].second);
-}
-
-std::int64_t DefaultPatch(const NetworkSpec& network) {
-  const std::int64_t factor = network.GridFactor();
-  return (kUsualPatch + factor - 1) / factor * factor;
 }
 
 }  // namespace consilium

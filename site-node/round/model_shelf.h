@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,12 +14,6 @@
 
 namespace consilium {
 
-// The model that predictions are made with now.
-struct CurrentModel {
-  Digest digest;
-  std::int64_t patch = 48;  // edge of a tile, of the run's plan
-};
-
 // The global models that this site holds, as files named by their digest: the current one and a few before it.
 // Thread-safe; several processes may look.
 class ModelShelf {
@@ -32,8 +25,9 @@ class ModelShelf {
   std::shared_ptr<const GlobalModel> Get(const Digest& digest,
                                          const std::function<void(const std::filesystem::path&)>& fetch = {});
 
-  void MakeCurrent(const CurrentModel& model);  // and forgets all but the last few
-  std::optional<CurrentModel> Current() const;
+  // The model that predictions are made with now.
+  void MakeCurrent(const Digest& model);  // and forgets all but the last few
+  std::optional<Digest> Current() const;
 
  private:
   void ForgetOld(const Digest& keep) const;
@@ -43,8 +37,5 @@ class ModelShelf {
   mutable std::mutex mutex_;
   std::shared_ptr<const GlobalModel> last_;  // guarded by mutex_
 };
-
-// A tile edge for a network when no plan says one: 48, or the next multiple that fits.
-std::int64_t DefaultPatch(const NetworkSpec& network);
 
 }  // namespace consilium

@@ -44,11 +44,16 @@ class Commands : public testing::Test {
   }
   static void TearDownTestSuite() { delete folder_; }
 
+  static std::string Text(const std::string& name) {
+    const std::vector<std::byte> bytes = ReadFile(At(name));
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   static fs::path At(const std::string& name) { return *folder_ / name; }
   static std::vector<std::byte> ModelOf(const RunPlan& plan, const Parameters& parameters) {
     ModelCard card;
     card.network = plan.network;
     card.prep = plan.prep;
+    card.patch = plan.train.patch;
     return SerializeModel(card, parameters);
   }
   // Runs in the folder, so that names are short; a site.toml says the processor, whatever the machine has.
@@ -145,7 +150,59 @@ TEST_F(Commands, OneCaseIsPredictedAloneAndTheTableSaysForWhatItIs) {
   EXPECT_THAT(ran.out, HasSubstr(id + ".dcm"));
   EXPECT_THAT(ran.out, HasSubstr("Research use only. Not for diagnosis."));
   EXPECT_TRUE(fs::exists(At("one") / (id + ".dcm")));
-  EXPECT_EQ(std::distance(fs::directory_iterator(At("one")), fs::directory_iterator()), 2) << "SEG and JSON";
+  EXPECT_EQ(std::distance(fs::directory_iterator(At("one")), fs::directory_iterator()), 3) << "SEG, CSV, JSON";
+  EXPECT_THAT(ran.out, HasSubstr("In one: the SEG files, predictions.csv (this table), predictions.json"));
+  const std::string csv = Text("one/predictions.csv");
+  EXPECT_THAT(csv, StartsWith("case,role,model,lesions,volume_ml,entropy,dice,seg\n" + id + ",validation," +
+                              DigestOf(ReadFile(At("model"))).Hex() + ","));
+  EXPECT_THAT(csv, testing::EndsWith("," + id + ".dcm\n"));
+}
+
+// Tiles are blended, so another edge gives other numbers.
+TEST_F(Commands, AModelIsPredictedInTheTilesOfItsCard) {
+  RunPlan plan = ReadRunPlan(At(kTinyPlan));
+  plan.train.patch = 8;
+  WriteFileDurably(At("eight"), ModelOf(plan, InitialParameters(plan.network, 5)));
+  const std::string one = " --case " + Cases().at(2).at("case").get<std::string>() + " --json --out tiles --model ";
+  const auto entropy = [&](const std::string& words) {
+    const Ran ran = RunSite("predict" + one + words);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return json::parse(ran.out).at("cases").at(0).at("entropy").get<double>();
+  };
+  EXPECT_EQ(entropy("eight"), entropy("model --patch 8"));
+  EXPECT_NE(entropy("eight"), entropy("eight --patch 16"));
+  ASSERT_EQ(RunSite("train --plan plan.toml --model eight --out u8 --model-out from-eight --steps 1").exit_code, 0);
+  EXPECT_EQ(ReadModelFile(At("from-eight")).card.patch, ReadRunPlan(At(kTinyPlan)).train.patch);
+}
+
+TEST_F(Commands, PredictGoesOnWithoutTheCasesWhoseImagesWereMoved) {
+  const std::string site = "moving";
+  WritePhantoms({.dir = At("moving-images"), .patients = 3, .style = "north", .seed = 12});
+  ASSERT_EQ(RunSite("import moving-images", site).exit_code, 0);
+  fs::path first;  // one of the three patients
+  for (const auto& entry : fs::directory_iterator(At("moving-images")))
+    if (entry.is_directory() && (first.empty() || entry.path() < first)) first = entry.path();
+  fs::rename(first, At("moved"));
+  Ran ran = RunSite("predict --model model --role all --out moving-out --json", site);
+  EXPECT_EQ(ran.exit_code, 1);
+  const json result = json::parse(ran.out);
+  EXPECT_EQ(result.at("cases").size(), 2U);
+  ASSERT_EQ(result.at("failed").size(), 1U);
+  const std::string missing = result.at("failed").at(0).at("case");
+  EXPECT_THAT(ran.err, HasSubstr(missing + ": "));
+  EXPECT_THAT(ran.err, HasSubstr("error: 1 of 3 cases could not be predicted; they are named above"));
+  EXPECT_THAT(ran.err, HasSubstr("import them from where they lie now (consilium-site import DIR)"));
+  EXPECT_THAT(Text("moving-out/predictions.csv"), Not(HasSubstr(missing)));
+  fs::rename(At("moved"), At("moving-images/moved-within"));
+  ASSERT_EQ(RunSite("import moving-images", site).exit_code, 0);
+  ran = RunSite("predict --model model --role all --out moving-out --json", site);
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(json::parse(ran.out).at("cases").size(), 3U);
+  fs::rename(At("moving-images"), At("moved-away"));
+  ran = RunSite("predict --model model --role all --out moving-none --json", site);
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("3 of 3 cases could not be predicted"));
+  EXPECT_EQ(ran.out, "");
 }
 
 TEST_F(Commands, TrainRefusesABadPlan) {
@@ -228,6 +285,11 @@ TEST_F(Commands, PredictRefusesWhatIsNotThere) {
 }
 
 TEST_F(Commands, ASiteWithoutPatientsIsToldToImportSome) {
+  fs::create_directories(At("nothing"));
+  const Ran nothing = RunSite("import nothing", "empty");
+  EXPECT_EQ(nothing.exit_code, 0) << nothing.err;
+  EXPECT_THAT(nothing.out, HasSubstr("Nothing was found in nothing.\n  Looked for: DICOM files of a PET and a CT"));
+  EXPECT_THAT(nothing.out, HasSubstr("a contour named like GTV*, Tumour*, Tumor*."));
   ExpectRefused("train --plan plan.toml --out x", "no training patients", "consilium-site import DIR", "empty");
   ExpectRefused("predict --model model --out y", "no case to predict", "consilium-site import DIR", "empty");
   EXPECT_TRUE(Cases("empty").empty());
@@ -237,6 +299,18 @@ TEST_F(Commands, AFolderThatIsNotThereIsRefused) {
   ExpectRefused("import nowhere", "no folder nowhere", "Give a folder of DICOM files");
   ExpectRefused("import plan.toml", "no folder plan.toml");
   ExpectRefused("cases", "cannot use the site's folder", "--dir", "plan.toml");
+}
+
+TEST_F(Commands, CommandsThatLookMakeNoFolder) {
+  fs::create_directories(At("strangers/letters"));
+  for (const char* words :
+       {"cases", "cases --json", "egress list", "egress show", "reader list", "reader remove dr-lee", "serve",
+        "predict --model model --out y", "train --plan plan.toml --out x"}) {
+    ExpectRefused(words, "there is no folder tpyo", "--dir", "tpyo");
+  }
+  ExpectRefused("cases", "strangers is no site's folder", "--dir", "strangers");
+  EXPECT_FALSE(fs::exists(At("tpyo")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(At("strangers")), fs::directory_iterator()), 1);
 }
 
 TEST_F(Commands, ADeviceThatIsNotThereIsRefused) {
@@ -249,9 +323,11 @@ TEST_F(Commands, ADeviceThatIsNotThereIsRefused) {
 }
 
 TEST_F(Commands, ServeRefusesASiteThatHasNotJoinedAndBadOptions) {
-  ExpectRefused("serve", "this site has not joined a federation", "consilium-site join", "empty");
-  ExpectRefused("serve --threads -1", "`threads` must be 0 to 1024", "", "empty");
-  ExpectRefused("serve --passphrase-file nowhere", "cannot read nowhere", "", "empty");
+  fs::create_directories(At("unjoined"));
+  WriteFileDurably(At("unjoined/site.toml"), "");
+  ExpectRefused("serve", "this site has not joined a federation", "consilium-site join", "unjoined");
+  ExpectRefused("serve --threads -1", "`threads` must be 0 to 1024", "", "unjoined");
+  ExpectRefused("serve --passphrase-file nowhere", "cannot read nowhere", "", "unjoined");
   const Ran none = RunConsilium("");
   EXPECT_NE(none.exit_code, 0);
   EXPECT_THAT(none.err + none.out, HasSubstr("subcommand"));
@@ -268,6 +344,8 @@ TEST_F(Commands, AReadersFileIsMadeListedAndRefusedAfterwards) {
   ASSERT_EQ(list.size(), 1U);
   EXPECT_EQ(list.at(0).at("name"), "dr-lee");
   EXPECT_EQ(list.at(0).at("fingerprint"), Certificate::FromPem(file.certificate_pem).Fingerprint());
+  ExpectRefused("reader add \"Dr Lee\" --out x --panel 10.0.0.7:7443", "'Dr Lee' cannot name a reader",
+                "such as dr-lee", "readers");
   EXPECT_EQ(RunSite("reader remove dr-lee", "readers").exit_code, 0);
   EXPECT_EQ(RunSite("reader list --json", "readers").out, "[]\n");
   ExpectRefused("reader remove dr-lee", "there is no reader dr-lee", "reader list", "readers");

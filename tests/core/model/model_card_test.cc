@@ -20,6 +20,7 @@ ModelCard SmallCard() {
   card.network.features = {4, 8};
   card.prep.spacing_mm = 3.3;
   card.prep.pet_low = 0.1;  // no double of few digits: must come back bit for bit
+  card.patch = 32;
   card.federation = FederationId("Sarcoma Network \"ü\"");
   card.run = RunId("sarcoma-1");
   card.version = ModelVersion(7);
@@ -46,6 +47,18 @@ TEST(ModelCardTest, JsonRoundTrip) {
   EXPECT_EQ(ModelCardFromJson(ToJson(card), "x").prep.digest(), card.prep.digest());
 }
 
+TEST(ModelCardTest, AnOldCardWithoutAPatchGetsTheUsualOne) {
+  const std::string old = Replaced(ToJson(SmallCard()), "\"patch\":32,", "");
+  EXPECT_EQ(ModelCardFromJson(old, "x").patch, 48);
+  NetworkSpec network;
+  network.features = {4, 8, 16, 32};
+  EXPECT_EQ(DefaultPatch(network), 48);
+  network.features = {4, 8, 16, 32, 64, 64};
+  EXPECT_EQ(DefaultPatch(network), 64);
+  network.features.push_back(64);
+  EXPECT_EQ(DefaultPatch(network), 128);  // the coarsest grid has two voxels an edge
+}
+
 TEST(ModelCardTest, BadCardsAreRefusedInWords) {
   const std::string good = ToJson(SmallCard());
   ExpectBadCard("", "model card of m.safetensors: it is no valid JSON");
@@ -60,6 +73,10 @@ TEST(ModelCardTest, BadCardsAreRefusedInWords) {
   ExpectBadCard(Replaced(good, "[4,8]", "[4,\"8\"]"), "`features` has the wrong type");
   ExpectBadCard(Replaced(good, "[4,8]", "[4]"), "network.features names 1 stages");
   ExpectBadCard(Replaced(good, "\"spacing_mm\":3.3", "\"spacing_mm\":0"), "prep.spacing_mm must lie between");
+  for (const char* patch : {"33", "2", "514", "0", "-32"}) {
+    ExpectBadCard(Replaced(good, "\"patch\":32", std::string("\"patch\":") + patch),
+                  std::string("`patch` is ") + patch + "; it must be a multiple of 2, at least twice that");
+  }
   ExpectBadCard(Replaced(good, "\"version\":7", "\"version\":-1"), "`version` is negative");
   ExpectBadCard(Replaced(good, "sarcoma-1", "sarcoma\\n1"), "`run` is no identifier");
   ExpectBadCard(Replaced(good, DigestOf("parent").Hex(), "abc"), "64 hexadecimal digits");

@@ -161,6 +161,7 @@ TEST_F(CoordinatorTest, StoresARunAndOrdersItFromTheSitesThatMayTakePart) {
   EXPECT_EQ(first.card.run, RunId("tiny-1"));
   EXPECT_EQ(first.card.federation, FederationId("net"));
   EXPECT_EQ(first.card.version, ModelVersion(0));
+  EXPECT_EQ(first.card.patch, SmallPlan().train.patch);
   EXPECT_EQ(runs_.Find(RunId("tiny-1"))->first_model, first.digest);
   EXPECT_EQ(audit_.Newest(1)[0].action, "start run");
   ExpectError(ErrorCode::kFailedPrecondition,
@@ -188,6 +189,7 @@ TEST_F(CoordinatorTest, AGivenFirstModelMustBeThePlans) {
   ModelCard card;
   card.network = SmallPlan().network;
   card.prep = SmallPlan().prep;
+  card.patch = 2 * SmallPlan().train.patch;
   const Parameters numbers = InitialParameters(card.network, 77);
   const auto given = [&] { return ParseModel(SerializeModel(card, numbers), "given"); };
   card.prep.spacing_mm = 5;
@@ -202,6 +204,7 @@ TEST_F(CoordinatorTest, AGivenFirstModelMustBeThePlans) {
   Start(SmallPlan(), {}, given());
   EXPECT_EQ(Model().parameters, numbers);
   EXPECT_EQ(Model().card.parent, given().digest);
+  EXPECT_EQ(Model().card.patch, SmallPlan().train.patch) << "the run's, not the given model's";
 }
 
 TEST_F(CoordinatorTest, ARunGoesFromOrdersOverVerdictsToTheLastModel) {

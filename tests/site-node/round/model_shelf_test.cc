@@ -52,17 +52,14 @@ TEST_F(ModelShelfTest, WithoutAWayToFetchItsAbsenceIsToldInWords) {
 TEST_F(ModelShelfTest, TheCurrentModelIsKnownAfterARestart) {
   EXPECT_FALSE(shelf_.Current());
   const auto model = Bring(1);
-  shelf_.MakeCurrent({model->digest, 32});
-  const std::optional<CurrentModel> current = ModelShelf(scratch_.path()).Current();
-  ASSERT_TRUE(current);
-  EXPECT_EQ(current->digest, model->digest);
-  EXPECT_EQ(current->patch, 32);
+  shelf_.MakeCurrent(model->digest);
+  EXPECT_EQ(ModelShelf(scratch_.path()).Current(), model->digest);
 }
 
 TEST_F(ModelShelfTest, OldModelsGoAndTheCurrentOneStays) {
   const auto first = Bring(1);
   for (std::uint64_t seed = 2; seed < 10; ++seed) Bring(seed);
-  shelf_.MakeCurrent({first->digest, 32});
+  shelf_.MakeCurrent(first->digest);
   int files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch_.path()))
     files += entry.is_regular_file() && entry.path().parent_path() != scratch_.path() ? 1 : 0;
@@ -76,14 +73,6 @@ TEST_F(ModelShelfTest, ADamagedFileIsNotUsed) {
   ModelShelf again(scratch_.path());
   EXPECT_EQ(ErrorOf([&] { again.Get(model->digest); }).code(), ErrorCode::kDataLoss);
   EXPECT_EQ(ErrorOf([&] { again.Get(model->digest); }).code(), ErrorCode::kNotFound) << "it is fetched anew";
-}
-
-TEST(DefaultPatch, FitsTheNetwork) {
-  NetworkSpec network;
-  network.features = {4, 8, 16, 32};
-  EXPECT_EQ(DefaultPatch(network), 48);
-  network.features = {4, 8, 16, 32, 64, 64};
-  EXPECT_EQ(DefaultPatch(network), 64);
 }
 
 TEST(Outbox, AFileIsThereWholeOrNotAtAll) {

@@ -38,6 +38,7 @@ class Inspect : public testing::Test {
   static ModelCard Card() {
     ModelCard card;
     card.network.features = {2, 4};
+    card.patch = 32;
     card.federation = FederationId("tumours");
     card.run = RunId("run-7");
     card.version = ModelVersion(3);
@@ -71,7 +72,8 @@ TEST_F(Inspect, AModel) {
        {std::string("m.safetensors: a model"), DigestOf(bytes).Hex(), std::string("all finite"),
         std::string("federation  tumours, run run-7, version 3"), std::string("parent      none"),
         std::string("27 patients of 3 hospitals, seed 11"), std::string("features 2 4"), std::string("4 mm; SUV 1.04"),
-        card.prep.digest().Short(), LayoutOf(card.network).front().name, std::string("2 x 2 x 3 x 3 x 3")}) {
+        card.prep.digest().Short(), LayoutOf(card.network).front().name, std::string("tiles of 32 voxels"),
+        std::string("2 x 2 x 3 x 3 x 3")}) {
     EXPECT_THAT(ran.out, HasSubstr(words));
   }
 }
