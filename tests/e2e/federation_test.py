@@ -174,6 +174,8 @@ class FederationTest(unittest.TestCase):
         old = self.s_client(address, pems, "-tls1_2")
         self.assertNotEqual(old.returncode, 0)
         self.assertIn("Cipher is (NONE)", old.stdout)
+        for log in self.federation.root.glob("*.log"):  # gRPC's own lines are nobody's business
+            self.assertNotIn("ssl_transport_security", read(log))
 
     def test_1_a_corrupt_study_is_named_and_the_rest_imported(self):
         north = self.federation.root / "north"
@@ -221,6 +223,13 @@ class FederationTest(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("error: "), done.stderr)
         self.assertIn("swapped", done.stderr)
 
+    def test_2d_init_names_the_command_that_comes_next(self):
+        root = self.federation.root
+        (root / "pass").write_text("correct horse\n", encoding="utf-8")
+        (root / "pass").chmod(0o600)
+        done = run("consilium-hub", "init", root / "locked", "--name", "Locked", "--passphrase-file", root / "pass")
+        self.assertIn(f"Next: consilium-hub serve {root}/locked --passphrase-file {root}/pass\n", done.stdout)
+
     def test_3_tls_1_2_with_a_valid_certificate_is_refused_on_the_sites_port(self):
         coast = self.federation.root / "coast"
         self.expect_only_tls13(self.federation.ports["sites"],
@@ -249,6 +258,9 @@ class FederationTest(unittest.TestCase):
     def test_5b_the_service_and_a_model_file_predict_the_same(self):
         root = self.federation.root
         self.federation.hub("model", "export", "--out", root / "newest.safetensors")
+        done = run("consilium-hub", "run", "watch", "--json", "--hub", self.federation.ports["admin_socket"])
+        self.assertTrue(done.stdout.endswith("\n"))
+        self.assertEqual({json.loads(line)["phase"] for line in done.stdout.splitlines()}, {"done"})
         told = []
         for words in ((), ("--model", root / "newest.safetensors")):
             done = run("consilium-site", "predict", "--dir", root / "coast", "--role", "validation", "--out",
