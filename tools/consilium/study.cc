@@ -23,6 +23,7 @@
 #include "imaging/phantom/phantom.h"
 #include "imaging/phantom/style.h"
 #include "tools/consilium/commands.h"
+#include "tools/demo/options.h"
 #include "tools/study/cohort.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
@@ -34,13 +35,13 @@ namespace fs = std::filesystem;
 
 struct StudyOptions {
   fs::path plan;
-  fs::path data;               // SITE/PATIENT/...; empty: phantoms
-  fs::path keep;               // where the phantoms are written; empty: a temporary folder
-  std::int64_t seed = 0;       // 0: the plan's
-  std::int64_t patients = 10;  // phantoms of a hospital for training and validation
-  std::int64_t held_out = 4;   // and besides
-  int threads = 0;             // 0: one for each core
-  bool alone = true;           // train the local models too
+  fs::path data;                          // SITE/PATIENT/...; empty: phantoms
+  fs::path keep;                          // where the phantoms are written; empty: a temporary folder
+  std::int64_t seed = 0;                  // 0: the plan's
+  std::int64_t patients = kDemoPatients;  // phantoms of a hospital for training and validation
+  std::int64_t held_out = kDemoHeldOut;   // and besides
+  int threads = 0;                        // 0: one for each core
+  bool alone = true;                      // train the local models too
   bool json = false;
 
   void Validate() const {

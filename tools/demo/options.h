@@ -27,7 +27,7 @@ struct DemoOptions {
 };
 
 // Phantom patients of each hospital.
-inline constexpr std::int64_t kDemoPatients = 10;   // training and validation
+inline constexpr std::int64_t kDemoPatients = 20;   // training and validation
 inline constexpr std::int64_t kDemoValidation = 2;  // of them
 inline constexpr std::int64_t kDemoHeldOut = 4;     // besides: imported after the run, without their contours
 

@@ -11,6 +11,7 @@
 #include "core/round/run_plan.h"
 #include "imaging/phantom/phantom.h"
 #include "imaging/phantom/style.h"
+#include "tools/demo/options.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
 
@@ -28,15 +29,15 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
   std::vector<StudyPatient> training, held_out;
   for (const PhantomStyle& style : AllPhantomStyles()) {
     const auto seed = DeriveSeed(static_cast<std::uint64_t>(plan.seed), cohorts.size());
-    WritePhantoms({dir / "patients" / style.name, 10, style.name, seed, 1});
-    WritePhantoms({dir / "held-out" / style.name, 4, style.name, seed, 11});
+    WritePhantoms({dir / "patients" / style.name, kDemoPatients, style.name, seed, 1});
+    WritePhantoms({dir / "held-out" / style.name, kDemoHeldOut, style.name, seed, kDemoPatients + 1});
     cohorts.push_back(LoadCohort(style.name, dir / "patients" / style.name, dir / "held-out" / style.name, options));
     const Cohort& cohort = cohorts.back();
     training.insert(training.end(), cohort.training.begin(), cohort.training.end());
     held_out.insert(held_out.end(), cohort.held_out.begin(), cohort.held_out.end());
   }
   std::filesystem::remove_all(dir);
-  ASSERT_EQ(held_out.size(), 12U);
+  ASSERT_EQ(held_out.size(), 3U * kDemoHeldOut);
 
   const double suv = BestThreshold(training);
   const double threshold = Summary(DiceOfThreshold(suv, held_out)).Mean();
@@ -63,7 +64,7 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
         EXPECT_GE(dice.Mean(), 0.60) << model.site << " on its own patients";
       }
     }
-    best = std::max(best, sum / 12);
+    best = std::max(best, sum / static_cast<double>(held_out.size()));
   }
   EXPECT_GE(federated, best + 0.05);
 }
