@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <sstream>
 
 #include "core/base/file_store.h"
@@ -24,6 +25,7 @@ class JoinTest : public testing::Test {
  protected:
   JoinTest() {
     hub_.on_enrol = [this](const v1::EnrolRequest& request) {
+      const std::scoped_lock lock(mutex_);
       token_ = request.token();
       const std::string& der = request.certificate_request_der();
       const RequestInfo info = ReadCertificateRequest(std::as_bytes(std::span(der)));
@@ -59,6 +61,23 @@ class JoinTest : public testing::Test {
   }
   bool MadeNothing() const { return !std::filesystem::exists(place_.key()); }
 
+  // The hub answers on a thread of its own.
+  template <typename Change>
+  auto AtTheHub(Change change) {
+    const std::scoped_lock lock(mutex_);
+    return change();
+  }
+  void Refuse(const std::string& words) {
+    AtTheHub([&] { refusal_ = words; });
+  }
+  std::string Token() {
+    return AtTheHub([&] { return token_; });
+  }
+  PublicKey Key() {
+    return AtTheHub([&] { return key_; });
+  }
+
+  std::mutex mutex_;  // of the four at the end
   FakeHub hub_;
   TemporaryFolder scratch_;
   SiteDirectory place_{scratch_.path()};
@@ -70,7 +89,7 @@ class JoinTest : public testing::Test {
 
 TEST_F(JoinTest, MakesTheKeyHerePinsTheHubAndStoresTheCertificate) {
   Join(Options());
-  EXPECT_EQ(token_, "CONS-TOKEN");
+  EXPECT_EQ(Token(), "CONS-TOKEN");
   EXPECT_THAT(out_.str(), HasSubstr("not encrypted"));
   EXPECT_THAT(out_.str(), HasSubstr("Approved: this is site north of Test federation"));
   using std::filesystem::perms;
@@ -138,27 +157,27 @@ TEST_F(JoinTest, OnATerminalThePersonComparesTheFingerprint) {
   options.token.reset();
   Join(options, "y\nCONS-TYPED\n", true);
   EXPECT_THAT(out_.str(), HasSubstr(hub_.authority().Fingerprint()));
-  EXPECT_EQ(token_, "CONS-TYPED");
+  EXPECT_EQ(Token(), "CONS-TYPED");
 }
 
 TEST_F(JoinTest, ARefusalIsPassedOnAndTheKeyIsKeptForTheNextTry) {
-  refusal_ = "this token was used before";
+  Refuse("this token was used before");
   EXPECT_THAT(ErrorOf([&] { Join(Options()); }).what(), HasSubstr("this token was used before"));
   EXPECT_FALSE(std::filesystem::exists(place_.certificate()));
   const auto key = ReadFile(place_.key());
-  refusal_.clear();
+  Refuse("");
   Join(Options());
   EXPECT_EQ(ReadFile(place_.key()), key);
 }
 
 TEST_F(JoinTest, AfterACutTheSameCommandGoesOnAndAsksNothing) {
-  goes_away_ = true;
+  AtTheHub([&] { goes_away_ = true; });
   const Error cut = ErrorOf([&] { Join(Options()); });
   EXPECT_EQ(cut.code(), ErrorCode::kUnavailable);
   EXPECT_THAT(cut.what(), HasSubstr("went away before it had decided"));
   EXPECT_THAT(cut.next_step(), HasSubstr("Run the same command again: it goes on with the same key and invitation."));
-  EXPECT_THAT(out_.str(), HasSubstr("Asked for a certificate; your fingerprint is " + key_.Fingerprint()));
-  const PublicKey first = key_;
+  EXPECT_THAT(out_.str(), HasSubstr("Asked for a certificate; your fingerprint is " + Key().Fingerprint()));
+  const PublicKey first = Key();
   using std::filesystem::perms;
   for (const auto& secret : {place_.key(), place_.invitation()})
     EXPECT_EQ(std::filesystem::status(secret).permissions(), perms::owner_read | perms::owner_write) << secret;
@@ -167,17 +186,17 @@ TEST_F(JoinTest, AfterACutTheSameCommandGoesOnAndAsksNothing) {
   EXPECT_EQ(ErrorOf([&] { Join(bare); }).code(), ErrorCode::kUnavailable);
   EXPECT_THAT(out_.str(), HasSubstr("Going on with the join that was interrupted: same key, same invitation."));
   EXPECT_THAT(out_.str(), HasSubstr("Still waiting; your fingerprint is " + first.Fingerprint()));
-  goes_away_ = false;
-  token_.clear();
+  AtTheHub([&] { goes_away_ = false; });
+  AtTheHub([&] { token_.clear(); });
   Join(bare);
-  EXPECT_EQ(token_, "CONS-TOKEN");
-  EXPECT_EQ(key_, first);
+  EXPECT_EQ(Token(), "CONS-TOKEN");
+  EXPECT_EQ(Key(), first);
   EXPECT_TRUE(std::filesystem::exists(place_.certificate()));
   EXPECT_FALSE(std::filesystem::exists(place_.invitation())) << "the token has done its work";
 }
 
 TEST_F(JoinTest, AnotherHubIsNotTakenForTheOneOfTheInterruptedJoin) {
-  goes_away_ = true;
+  AtTheHub([&] { goes_away_ = true; });
   EXPECT_THROW(Join(Options()), Error);
   const FakeHub other;
   JoinOptions options = Options(false);
@@ -187,16 +206,16 @@ TEST_F(JoinTest, AnotherHubIsNotTakenForTheOneOfTheInterruptedJoin) {
 }
 
 TEST_F(JoinTest, ARefusedInvitationIsForgottenSoThatTheNextTryAsksForAnother) {
-  goes_away_ = true;
+  AtTheHub([&] { goes_away_ = true; });
   EXPECT_THROW(Join(Options()), Error);
-  goes_away_ = false;
-  refusal_ = "site north is revoked";
+  AtTheHub([&] { goes_away_ = false; });
+  Refuse("site north is revoked");
   EXPECT_EQ(ErrorOf([&] { Join(Options()); }).code(), ErrorCode::kPermissionDenied);
-  refusal_.clear();
+  Refuse("");
   JoinOptions options = Options();
   options.token.reset();
   Join(options, "CONS-NEW\n", true);
-  EXPECT_EQ(token_, "CONS-NEW");
+  EXPECT_EQ(Token(), "CONS-NEW");
 }
 
 TEST_F(JoinTest, SwappedPortsAreToldAsSuch) {
