@@ -9,7 +9,8 @@
 
 namespace consilium {
 
-// Runs the event loop until `done`; false after ten seconds (a busy machine's slack, not a wait).
-inline bool WaitFor(const std::function<bool()>& done) { return QTest::qWaitFor(done, 10'000); }
+// Runs the event loop until `done`; false after a minute: a limit for what never happens (a busy machine under a
+// sanitizer is fifty times slower), not a wait.
+inline bool WaitFor(const std::function<bool()>& done) { return QTest::qWaitFor(done, 60'000); }
 
 }  // namespace consilium
