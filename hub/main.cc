@@ -114,8 +114,8 @@ int Invitations(const Command& c) {
 }
 
 int Withdraw(const Command& c) {
-  std::cout << "The invitation of " << Client(c).Withdraw(c.name).site()
-            << " is withdrawn; its token is good no more.\n";
+  const v1::InvitationView withdrawn = Client(c).Withdraw(c.name);
+  std::cout << "The invitation of " << withdrawn.site() << " is withdrawn; its token is good no more.\n";
   return 0;
 }
 

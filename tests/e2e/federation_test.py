@@ -222,6 +222,9 @@ class FederationTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertTrue(done.stderr.startswith("error: "), done.stderr)
         self.assertIn("swapped", done.stderr)
+        self.assertIn("The invitation of swap is withdrawn", self.federation.hub("withdraw", "swap").stdout)
+        again = self.federation.hub("withdraw", "swap", ok=False)
+        self.assertEqual((again.returncode, again.stdout), (1, ""))
 
     def test_2d_init_names_the_command_that_comes_next(self):
         root = self.federation.root
