@@ -12,6 +12,11 @@
 namespace consilium {
 namespace {
 
+QString Words(const Trouble& trouble) {
+  const QString what = QString::fromStdString(trouble.what);
+  return trouble.next_step.empty() ? what : what + "\n" + QString::fromStdString(trouble.next_step);
+}
+
 void EndWithoutPicture(const QString& why) {
   std::fprintf(stderr, "error: no picture: %s\n", why.toUtf8().constData());
   QCoreApplication::exit(1);
@@ -32,22 +37,37 @@ void Desktop::Connect() {
           [this] { SavePicture(QStandardPaths::writableLocation(QStandardPaths::PicturesLocation).toStdString()); });
   if (!source_) return;
   connect(source_.get(), &CaseSource::FederationChanged, this, &Desktop::Show);
-  connect(source_.get(), &CaseSource::CasesChanged, this,
-          [this](const std::vector<CaseItem>& cases) { worklist_.Show(cases); });
+  connect(source_.get(), &CaseSource::CasesChanged, this, [this](const std::vector<CaseItem>& cases) {
+    listed_ = true;
+    worklist_.Show(cases);
+  });
   connect(source_.get(), &CaseSource::CaseOpened, this, [this](const std::shared_ptr<const CaseContent>& content) {
     if (content->item.id != worklist_.open()) return;  // another one was chosen since
     window_.ShowTrouble({});
     case_.Show(content);
   });
-  connect(source_.get(), &CaseSource::SlabArrived, this,
-          [this](const std::shared_ptr<const Slab>& slab) { case_.Add(*slab); });
+  connect(source_.get(), &CaseSource::SlabArrived, this, [this](const std::shared_ptr<const Slab>& slab) {
+    heard_ = std::chrono::steady_clock::now();
+    case_.Add(*slab);
+  });
   connect(source_.get(), &CaseSource::LeftOut, this, [this](const QString& text) { worklist_.left_out.Set(text); });
-  connect(source_.get(), &CaseSource::LinkChanged, this, [this](const QString& text) { rounds_.ShowLinkState(text); });
+  connect(source_.get(), &CaseSource::LinkChanged, this, [this](const Trouble& trouble) { ShowLink(trouble); });
   connect(source_.get(), &CaseSource::Failed, this, [this](const Trouble& trouble) {
-    trouble_ = QString::fromStdString(trouble.what);
-    if (!trouble.next_step.empty()) trouble_ += "\n" + QString::fromStdString(trouble.next_step);
+    trouble_ = Words(trouble);
     window_.ShowTrouble(trouble_);
   });
+}
+
+// A line that is down stands above the pages until it is back; what the pages show is what was known before.
+void Desktop::ShowLink(const Trouble& trouble) {
+  const bool down = !trouble.what.empty();
+  if (down)
+    window_.ShowTrouble(Words(trouble));
+  else if (!link_.what.empty())
+    window_.ShowTrouble({});
+  if (!down) heard_ = std::chrono::steady_clock::now();
+  link_ = trouble;
+  rounds_.ShowLinkState(!down ? QString() : trouble.lasting ? tr("Not connected") : tr("Not connected; trying again"));
 }
 
 void Desktop::Start() {
@@ -56,6 +76,7 @@ void Desktop::Start() {
 
 void Desktop::Show(const FederationView& view) {
   told_ = true;
+  heard_ = std::chrono::steady_clock::now();
   rounds_.Show(view);
 }
 
@@ -69,7 +90,10 @@ bool Desktop::Ready(Page page) const {
 
 QString Desktop::Obstacle(const PictureOrder& order) const {
   if (!trouble_.isEmpty()) return trouble_;
+  const bool given_up = link_.lasting || std::chrono::steady_clock::now() - heard_ > order.link_limit;
+  if (!link_.what.empty() && given_up) return Words(link_);
   const std::vector<CaseItem>& cases = worklist_.cases();
+  if (listed_ && cases.empty() && window_.page() == Page::kCase) return tr("there is no case yet");
   if (order.case_id.empty() || cases.empty() || worklist_.open() == order.case_id) return {};
   QStringList ids;
   for (const CaseItem& item : cases) ids.push_back(QString::fromStdString(item.id));
@@ -80,7 +104,8 @@ void Desktop::Order(Page page, const PictureOrder& order) {
   window_.ShowPage(page);
   window_.resize(order.size);
   auto* timer = new QTimer(this);
-  const auto until = std::chrono::steady_clock::now() + order.limit;
+  heard_ = std::chrono::steady_clock::now();
+  const auto until = heard_ + order.limit;
   connect(timer, &QTimer::timeout, this, [this, timer, page, order, until] {
     if (!order.case_id.empty() && worklist_.open() != order.case_id) worklist_.Open(order.case_id);
     const bool chosen = order.case_id.empty() || worklist_.open() == order.case_id;
@@ -89,8 +114,7 @@ void Desktop::Order(Page page, const PictureOrder& order) {
       return Take(order);
     }
     QString why = Obstacle(order);
-    if (why.isEmpty() && std::chrono::steady_clock::now() > until)
-      why = rounds_.link().isEmpty() ? tr("the data did not arrive in time") : rounds_.link();
+    if (why.isEmpty() && std::chrono::steady_clock::now() > until) why = tr("the data did not arrive in time");
     if (why.isEmpty()) return;
     timer->stop();
     EndWithoutPicture(why);

@@ -19,10 +19,11 @@ namespace consilium {
 struct PictureOrder {
   std::filesystem::path file;
   QSize size{1280, 800};
-  std::optional<int> lesion;          // go to this one first
-  std::optional<std::int64_t> slice;  // or to this axial slice, counted from 1
-  std::string case_id;                // empty: the first of the worklist
-  std::chrono::seconds limit{120};    // for the data to arrive
+  std::optional<int> lesion;                    // go to this one first
+  std::optional<std::int64_t> slice;            // or to this axial slice, counted from 1
+  std::string case_id;                          // empty: the first of the worklist
+  std::chrono::milliseconds limit{120'000};     // for the data to arrive
+  std::chrono::milliseconds link_limit{8'000};  // without a word while the line is down
 };
 
 // The composition root of the desktop: the presenters, the window and where the cases come from. Qt thread only.
@@ -49,6 +50,7 @@ class Desktop : public QObject {
  private:
   void Connect();
   void OpenChosen();
+  void ShowLink(const Trouble& trouble);
   bool Ready(Page page) const;
   // Why the picture can never be taken; empty: it may still come.
   QString Obstacle(const PictureOrder& order) const;
@@ -58,9 +60,13 @@ class Desktop : public QObject {
   WorklistModel worklist_;
   CaseModel case_;
   MainWindow window_;
-  bool told_ = false;                   // the federation's state arrived
-  QString trouble_;                     // the last one
-  std::unique_ptr<CaseSource> source_;  // last: it stops before what it tells goes
+  using Moment = std::chrono::steady_clock::time_point;
+  bool told_ = false;                                // the federation's state arrived
+  bool listed_ = false;                              // the cases' list arrived
+  Trouble link_;                                     // no words: the line is there
+  Moment heard_ = std::chrono::steady_clock::now();  // the source's last word, or the start
+  QString trouble_;                                  // the last one
+  std::unique_ptr<CaseSource> source_;               // last: it stops before what it tells goes
 };
 
 }  // namespace consilium

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kNewsDelay{50};  // what changes within this time is told once
 constexpr int kHeartbeatsToDeath = 4;
+constexpr auto kKeepSeen = std::chrono::minutes(1);
 constexpr std::size_t kLongestSocketPath = 100;
 
 // "Sarcoma Network" -> "sarcoma-network": the same name gives the same id, so that a run can be repeated bit for bit.
@@ -180,10 +181,20 @@ std::chrono::milliseconds Hub::Grace() const {
   return std::chrono::milliseconds(static_cast<std::int64_t>(options_.heartbeat_s * 1000 * kHeartbeatsToDeath));
 }
 
+WallTime Hub::HeardAt(const SiteLine& line) const {
+  const auto ago = std::chrono::steady_clock::now() - line.LastHeard();
+  return clock_.Wall() - std::chrono::floor<std::chrono::milliseconds>(ago);
+}
+
 // One heartbeat, one deadline: whoever was not heard for four of them is dead.
 void Hub::Beat() {
   const auto now = std::chrono::steady_clock::now();
-  for (const auto& [site, session] : sessions_) {
+  for (auto& [site, session] : sessions_) {
+    // Now and then, so that a hub that was killed knows it too.
+    if (const WallTime heard = HeardAt(*session.line); heard - session.kept >= kKeepSeen) {
+      roster_.Seen(site, heard);
+      session.kept = heard;
+    }
     if (now - session.line->LastHeard() > Grace()) {
       session.line->Hang(
           Error(ErrorCode::kDeadlineExceeded, "no sign of life from site " + site.text(), "Connect again."));

@@ -68,6 +68,7 @@ class Hub : private SiteDesk, private EnrolDesk, private AdminDesk {
   struct Session {
     std::shared_ptr<SiteLine> line;
     WallTime certificate_end;
+    WallTime kept;  // the last sign of life in the roster
   };
   class FolderLock {
    public:
@@ -127,6 +128,7 @@ class Hub : private SiteDesk, private EnrolDesk, private AdminDesk {
   void Changed();  // everybody who watches gets the new state soon, once
   void Push();
   std::chrono::milliseconds Grace() const;
+  WallTime HeardAt(const SiteLine& line) const;  // its last sign of life
 
   const HubOptions options_;
   const Clock& clock_;

@@ -231,7 +231,11 @@ v1::RunView Hub::ViewOf(const RunState& run) const {
 
 v1::SiteView Hub::ViewOf(const SiteRecord& record) const {
   const auto& run = coordinator_.state();
-  return SiteViewOf(record, sessions_.contains(record.site), run ? &*run : nullptr, clock_.Wall());
+  const auto session = sessions_.find(record.site);
+  const bool connected = session != sessions_.end();
+  v1::SiteView view = SiteViewOf(record, connected, run ? &*run : nullptr, clock_.Wall());
+  if (connected) view.set_last_seen_ms(HeardAt(*session->second.line).time_since_epoch().count());
+  return view;
 }
 
 }  // namespace consilium

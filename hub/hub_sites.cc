@@ -50,8 +50,8 @@ void Hub::Connect(const SiteId& site, const v1::Hello& hello, const std::shared_
   }
   SetData(site, hello.data());
   const SiteRecord record = roster_.Get(site);
-  sessions_[site] = {line, record.certificate->NotAfter()};
-  roster_.Seen(site);
+  sessions_[site] = {line, record.certificate->NotAfter(), clock_.Wall()};
+  roster_.Seen(site, clock_.Wall());
   v1::HubMessage message;
   v1::Welcome& welcome = *message.mutable_welcome();
   welcome.set_federation(federation_);
@@ -91,7 +91,7 @@ void Hub::Gone(const SiteId& site, const SiteLine* line) {
   const auto session = sessions_.find(site);
   if (session == sessions_.end() || session->second.line.get() != line) return;
   sessions_.erase(session);
-  roster_.Seen(site);
+  roster_.Seen(site, HeardAt(*line));
   LogInfo("a site's stream has ended", {{"site", site}});
   const std::int64_t cut = ++cuts_[site];
   loop_.After(Grace(), [this, site, cut] {
@@ -119,6 +119,7 @@ void Hub::Shut(const SiteId& site, SiteStanding standing) {
   const Error why(ErrorCode::kPermissionDenied, "site " + site.text() + " is " + std::string(Name(standing)),
                   "Call the hub's administrator.");
   if (const auto session = sessions_.find(site); session != sessions_.end()) {
+    roster_.Seen(site, HeardAt(*session->second.line));
     session->second.line->Hang(why);
     sessions_.erase(session);
   }

@@ -176,7 +176,7 @@ v1::LesionMessage ToMessage(const Lesion& lesion) {
   message.set_volume_ml(lesion.volume_ml);
   message.set_suv_max(lesion.suv_max);
   message.set_suv_mean(lesion.suv_mean);
-  message.set_probability(lesion.probability);
+  if (lesion.probability) message.set_probability(*lesion.probability);
   AddTriple(*message.mutable_centroid_mm(), lesion.centroid_mm);
   return message;
 }
@@ -189,7 +189,7 @@ Lesion LesionFromMessage(const v1::LesionMessage& message) {
   lesion.volume_ml = message.volume_ml();
   lesion.suv_max = message.suv_max();
   lesion.suv_mean = message.suv_mean();
-  lesion.probability = message.probability();
+  if (message.has_probability()) lesion.probability = message.probability();
   lesion.centroid_mm = TripleFrom(message.centroid_mm());
   return lesion;
 }

@@ -124,12 +124,13 @@ struct OwnPredictor {
 
 nlohmann::json ToJson(const CaseRecord& record, const PredictionView& prediction, const std::filesystem::path& seg) {
   nlohmann::json lesions = nlohmann::json::array();
-  for (const Lesion& lesion : prediction.lesions)
+  for (const Lesion& lesion : prediction.lesions) {
     lesions.push_back({{"number", lesion.number},
                        {"volume_ml", lesion.volume_ml},
                        {"suv_max", lesion.suv_max},
-                       {"suv_mean", lesion.suv_mean},
-                       {"probability", lesion.probability}});
+                       {"suv_mean", lesion.suv_mean}});
+    if (lesion.probability) lesions.back()["probability"] = *lesion.probability;
+  }
   nlohmann::json json = {{"case", record.id.text()}, {"role", Name(record.role)},     {"model", prediction.model.Hex()},
                          {"seg", seg.string()},      {"entropy", prediction.entropy}, {"lesions", std::move(lesions)}};
   json["dice"] = prediction.dice >= 0 ? nlohmann::json(prediction.dice) : nlohmann::json();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/data/geometry.h"
@@ -16,8 +17,8 @@ struct Lesion {
   double volume_ml = 0;
   double suv_max = 0;
   double suv_mean = 0;
-  double probability = 0;  // mean probability of tumour inside; 1 for a contour drawn by a person
-  Vec3 centroid_mm;        // LPS
+  std::optional<double> probability;  // mean probability of tumour inside; none of a contour or a DICOM SEG
+  Vec3 centroid_mm;                   // LPS
 };
 
 struct LesionList {

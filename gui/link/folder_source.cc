@@ -109,26 +109,36 @@ class FolderSource::Worker {
     }
     segmentations_.resize(cases_.size());
     for (const auto& file : files) {
-      PatientText series;
+      ObjectSource made_for;
       try {
-        series = ReadSegInfo(file).referenced_series_uid;
+        made_for = ReadSegInfo(file).source;
       } catch (const std::exception& failure) {
         if (options_.segmentation) throw;
         rejected_.push_back({file, AsError(failure).what()});
         continue;
       }
-      bool used = false;
-      for (std::size_t c = 0; c < cases_.size(); ++c) {
-        // A SEG that was named belongs to the only case there is, whatever it refers to.
-        const bool named = options_.segmentation && cases_.size() == 1;
-        if (!named && series != cases_[c].pet.info.series_uid) continue;
-        if (segmentations_[c].empty()) segmentations_[c] = file;
-        used = true;
-      }
-      if (options_.segmentation && !used)
-        throw Error(ErrorCode::kNotFound, file.string() + " belongs to no case in " + options_.folder.string(),
-                    "Name the SEG that was made for this PET.");
+      Assign(file, made_for);
     }
+  }
+
+  // A SEG belongs to the case whose PET it refers to. One that was named may refer to other images of the only case
+  // there is, as contours of other programs do, but never to another patient.
+  void Assign(const std::filesystem::path& file, const ObjectSource& made_for) {
+    const bool named = options_.segmentation.has_value();
+    const bool only = named && cases_.size() == 1;
+    if (only) RequireFit(made_for, cases_.front().pet, "SEG", file);
+    bool used = false;
+    for (std::size_t c = 0; c < cases_.size(); ++c) {
+      if (!only && !RefersTo(made_for, cases_[c].pet)) continue;
+      const std::string misfit = Misfit(made_for, cases_[c].pet);
+      if (!misfit.empty() && !named) rejected_.push_back({file, misfit});
+      if (!misfit.empty()) continue;
+      if (segmentations_[c].empty()) segmentations_[c] = file;
+      used = true;
+    }
+    if (named && !used)
+      throw Error(ErrorCode::kNotFound, file.string() + " belongs to no case in " + options_.folder.string(),
+                  "Name the SEG that was made for this PET.");
   }
 
   QString LeftOutText() const {
@@ -177,9 +187,9 @@ class FolderSource::Worker {
     auto content = std::make_shared<CaseContent>();
     content->item = items_[c];
     content->images = {HeaderOf(pet), HeaderOf(ct)};
-    if (one.contour) content->reference = ToLabelMap(ReadRtStruct(*one.contour), options_.roi_pattern, pet.geometry);
+    if (one.contour) content->reference = ToLabelMap(ReadRtStruct(*one.contour), options_.roi_pattern, one.pet);
     if (!segmentations_[c].empty()) {
-      content->prediction = FindLesions(ReadSeg(segmentations_[c], pet.geometry), pet, nullptr);
+      content->prediction = FindLesions(ReadSeg(segmentations_[c], one.pet), pet, nullptr);
       if (content->reference) content->dice = Dice(content->prediction->labels, *content->reference);
     }
     Tell(c, *content);

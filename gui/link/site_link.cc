@@ -39,13 +39,45 @@ std::int64_t FirstSlice(const CaseContent& content, const ImageHeader& image) {
   return std::clamp<std::int64_t>(std::llround(k), 0, image.grid.size.z - 1);
 }
 
+// Why there is no line, and what to do, in words for a clinician; gRPC's own words would not help one.
+Trouble LinkTrouble(const Error& error, const std::string& panel) {
+  if (error.code() == ErrorCode::kPermissionDenied || error.code() == ErrorCode::kUnauthenticated)
+    return {error.what(), error.next_step(), true};
+  const bool silent = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kDeadlineExceeded ||
+                      error.code() == ErrorCode::kCancelled;
+  if (!silent) return {error.what(), error.next_step()};
+  return {"the site node at " + panel + " does not answer",
+          "Check that it runs there and that this computer can reach it. If so, this reader file is of another site or "
+          "too old: ask the hospital's IT for a new one."};
+}
+
+// Calls off a call that did not bring its first word in time. Threads: its own; joined by the destructor.
+class Patience {
+ public:
+  Patience(grpc::ClientContext& context, milliseconds limit)
+      : thread_([&context, limit](std::stop_token heard) {
+          std::mutex mutex;
+          std::condition_variable_any changed;
+          std::unique_lock lock(mutex);
+          changed.wait_for(lock, heard, limit, [&heard] { return heard.stop_requested(); });
+          if (!heard.stop_requested()) context.TryCancel();
+        }) {}
+  void Heard() { thread_.request_stop(); }
+
+ private:
+  std::jthread thread_;
+};
+
 }  // namespace
 
 // What the threads share. `wishes` are what the Qt thread wants next; a newer wish replaces an older one.
 class SiteLink::Worker {
  public:
-  Worker(SiteLink& link, ReaderFile reader)
-      : link_(link), reader_(std::move(reader)), stub_(v1::Panel::NewStub(ChannelTo(reader_))) {}
+  Worker(SiteLink& link, ReaderFile reader, milliseconds first_word)
+      : link_(link),
+        reader_(std::move(reader)),
+        first_word_(first_word),
+        stub_(v1::Panel::NewStub(ChannelTo(reader_))) {}
 
   ~Worker() {
     stop_.request_stop();
@@ -76,8 +108,8 @@ class SiteLink::Worker {
     QMetaObject::invokeMethod(&link_, std::move(function), Qt::QueuedConnection);
   }
 
-  void Tell(const QString& text) {
-    InQtThread([this, text] { Q_EMIT link_.LinkChanged(text); });
+  void Tell(const Trouble& trouble) {
+    InQtThread([this, trouble] { Q_EMIT link_.LinkChanged(trouble); });
   }
 
   void Pause(milliseconds time, std::stop_token stop) {
@@ -103,10 +135,12 @@ class SiteLink::Worker {
   void FollowOnce(milliseconds& pause, std::stop_token stop) {
     grpc::ClientContext context;
     std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+    Patience patience(context, first_word_);
     const auto reader = stub_->Watch(&context, v1::PanelWatchRequest());
     v1::PanelState state;
     bool first = true;
     while (reader->Read(&state)) {
+      patience.Heard();
       if (first) Tell({});
       Show(state, first);
       first = false;
@@ -114,8 +148,9 @@ class SiteLink::Worker {
     }
     const grpc::Status status = reader->Finish();
     if (stop.stop_requested()) return;
-    const Error error = ToError(status, "cannot reach the site node at " + reader_.panel);
-    Tell(tr("Not connected: %1. Trying again.").arg(QString::fromUtf8(error.what())));
+    const bool closed = status.ok();  // the site node ends
+    Tell(LinkTrouble(closed ? Error(ErrorCode::kUnavailable, "") : ToError(status, "cannot reach the site node"),
+                     reader_.panel));
   }
 
   void Show(const v1::PanelState& state, bool first) {
@@ -149,8 +184,10 @@ class SiteLink::Worker {
       } catch (const std::exception& failure) {
         const Error error = AsError(failure);
         if (stop.stop_requested() || error.code() == ErrorCode::kCancelled) continue;
-        Report(error);
-        if (error.code() != ErrorCode::kUnavailable) continue;
+        if (error.code() != ErrorCode::kUnavailable) {
+          Report(error);
+          continue;
+        }
         Pause(milliseconds(1000), stop);  // the other thread makes the line again; ask once more
         std::lock_guard lock(mutex_);
         list_wish_ = list_wish_ || list;
@@ -234,6 +271,7 @@ class SiteLink::Worker {
 
   SiteLink& link_;
   const ReaderFile reader_;
+  const milliseconds first_word_;
   const std::unique_ptr<v1::Panel::Stub> stub_;
   std::counting_semaphore<kSlabsInFlight> room_{kSlabsInFlight};
   std::pair<std::int64_t, std::int64_t> listed_{-1, -1};  // first thread only
@@ -250,7 +288,8 @@ class SiteLink::Worker {
   std::jthread follow_, fetch_;  // last: joined first
 };
 
-SiteLink::SiteLink(ReaderFile reader) : worker_(std::make_unique<Worker>(*this, std::move(reader))) {}
+SiteLink::SiteLink(ReaderFile reader, milliseconds first_word)
+    : worker_(std::make_unique<Worker>(*this, std::move(reader), first_word)) {}
 SiteLink::~SiteLink() = default;
 void SiteLink::Start() { worker_->Start(); }
 void SiteLink::OpenCase(const std::string& id) { worker_->WishCase(id); }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "core/base/reader_file.h"
@@ -11,11 +12,12 @@ namespace consilium {
 
 // The desktop's line to a site node's panel, over mutual TLS. One thread follows the pushed state, another fetches
 // cases; both hand over to the Qt thread by queued calls. A cut line is made again by itself, and what was asked for
-// is asked again. Destruction cancels every call and joins both threads.
+// is asked again. A site node that says nothing at all for `first_word` counts as one that does not answer.
+// Destruction cancels every call and joins both threads.
 class SiteLink : public CaseSource {
   Q_OBJECT
  public:
-  explicit SiteLink(ReaderFile reader);
+  explicit SiteLink(ReaderFile reader, std::chrono::milliseconds first_word = std::chrono::seconds(7));
   ~SiteLink() override;
 
   void Start() override;

@@ -57,6 +57,8 @@ struct Slab {
 // Something that went wrong, for the status line: what, and what to do.
 struct Trouble {
   std::string what, next_step;
+  bool lasting = false;  // of a line: trying again will not help
+  friend bool operator==(const Trouble&, const Trouble&) = default;
 };
 
 // Where the cursor stands when a case opens: the largest predicted lesion, else the reference, else the middle of the

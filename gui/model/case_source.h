@@ -26,8 +26,8 @@ class CaseSource : public QObject {
   void CasesChanged(const std::vector<consilium::CaseItem>& cases);
   void CaseOpened(const std::shared_ptr<const consilium::CaseContent>& content);
   void SlabArrived(const std::shared_ptr<const consilium::Slab>& slab);
-  void LeftOut(const QString& text);      // what could not be used and why, in lines
-  void LinkChanged(const QString& text);  // empty: all is well
+  void LeftOut(const QString& text);                    // what could not be used and why, in lines
+  void LinkChanged(const consilium::Trouble& trouble);  // the line to the source; no words: all is well
   void Failed(const consilium::Trouble& trouble);
 };
 

@@ -30,7 +30,7 @@ struct FederationView {
   struct Site {
     std::string site, display_name, state, progress, reason;
     double fraction = 0;
-    std::int64_t training_patients = 0, validation_patients = 0;
+    std::int64_t training_patients = 0, validation_patients = 0;  // training -1: not said yet
     double dice = -1;
     std::int64_t last_seen_ms = 0;
     friend bool operator==(const Site&, const Site&) = default;

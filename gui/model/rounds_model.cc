@@ -29,8 +29,11 @@ QString Duration(double seconds) {
 
 QString Percent(double fraction) { return RoundsModel::tr("%1 %").arg(std::lround(100 * fraction)); }
 
-QString Megabytes(std::uint64_t bytes) {
-  return RoundsModel::tr("%1 MB").arg(static_cast<double>(bytes) / 1e6, 0, 'f', 1);
+// "41 KB", "1.2 MB": decimal units; what is there is never 0.
+QString Amount(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes == 0 || value >= 999'500) return RoundsModel::tr("%1 MB").arg(value / 1e6, 0, 'f', bytes == 0 ? 0 : 1);
+  return RoundsModel::tr("%1 KB").arg(std::max(1L, std::lround(value / 1e3)));
 }
 
 QString Doing(const FederationView::Site& site, bool running) {
@@ -71,10 +74,15 @@ void RoundsModel::Show(const FederationView& view) {
   curves.Set(Curves());
 }
 
-void RoundsModel::ShowLinkState(const QString& text) { link.Set(text); }
+void RoundsModel::ShowLinkState(const QString& text) {
+  link.Set(text);
+  headline.Set(Headline());
+}
 
 QString RoundsModel::Headline() const {
-  if (view_.federation.empty() && view_.run.empty()) return tr("Waiting for the site node's first word.");
+  if (view_.federation.empty() && view_.run.empty())
+    return link().isEmpty() ? tr("Waiting for the site node's first word.")
+                            : tr("Nothing is known of the federation: there is no connection to the site node.");
   const QString name = Text(view_.federation);
   const auto connected = std::ranges::count(view_.sites, "connected", &FederationView::Site::state);
   if (view_.run.empty())
@@ -128,7 +136,7 @@ QString RoundsModel::Detail() const {
   if (!view_.model.empty()) parts << tr("model %1").arg(Text(view_.model));
   if (view_.bytes_up + view_.bytes_down > 0)
     parts << tr("%1 of updates sent in, %2 of models sent out, no image")
-                 .arg(Megabytes(view_.bytes_up), Megabytes(view_.bytes_down));
+                 .arg(Amount(view_.bytes_up), Amount(view_.bytes_down));
   QString text = parts.join(tr("   ·   "));
   if (view_.our_site.empty()) return text;
   QStringList ours;
@@ -151,7 +159,8 @@ SiteRow RoundsModel::RowOf(const FederationView::Site& site) const {
   row.doing = Doing(site, running);
   if (running && site.progress == "training") row.fraction = site.fraction;
   if (running && site.progress == "accepted") row.fraction = 1;
-  row.patients = tr("%1 + %2").arg(site.training_patients).arg(site.validation_patients);
+  const bool told = site.training_patients >= 0;  // a site that waits for approval has not said
+  row.patients = told ? tr("%1 + %2").arg(site.training_patients).arg(site.validation_patients) : tr("-");
   row.dice = site.dice < 0 ? tr("-") : QString::number(site.dice, 'f', 2);
   if (site.state == "connected") {
     row.last_seen = tr("now");

@@ -22,7 +22,7 @@ struct SiteRow {
   QString state;         // "connected"
   QString doing;         // "training, 41 %", "update accepted", "not in this round"
   double fraction = -1;  // of what it does now; -1: nothing measurable
-  QString patients;      // "24 + 6": training and validation
+  QString patients;      // "24 + 6": training and validation; "-": not said yet
   QString dice;          // last validation Dice; "-" if none
   QString last_seen;     // "now", "2 min ago"
   QString reason;        // of a rejection or suspension
@@ -45,7 +45,7 @@ class RoundsModel : public QObject {
   explicit RoundsModel(Now now = [] { return QDateTime::currentDateTime(); });
 
   void Show(const FederationView& view);
-  void ShowLinkState(const QString& text);  // "not connected to the site node; trying again": stands above all else
+  void ShowLinkState(const QString& text);  // "Not connected; trying again", or empty
 
   Property<QString> headline;      // "Sarcoma Network, round 12 of 40: waiting for 1 of 4 hospitals; ours sent its ..."
   Property<QString> detail;        // of the run and our own site

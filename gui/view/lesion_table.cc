@@ -47,7 +47,7 @@ void LesionTable::ShowLesions() {
     const Lesion& lesion = lesions[static_cast<std::size_t>(row)];
     const QStringList texts{QString::number(lesion.number), tr("%1 ml").arg(lesion.volume_ml, 0, 'f', 1),
                             QString::number(lesion.suv_max, 'f', 1), QString::number(lesion.suv_mean, 'f', 1),
-                            tr("%1 %").arg(std::lround(100 * lesion.probability))};
+                            lesion.probability ? tr("%1 %").arg(std::lround(100 * *lesion.probability)) : tr("-")};
     for (int column = 0; column < texts.size(); ++column) {
       auto* item = new QTableWidgetItem(texts[column]);
       item->setTextAlignment(Qt::AlignVCenter | (column == 0 ? Qt::AlignLeft : Qt::AlignRight));

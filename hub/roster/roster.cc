@@ -261,9 +261,9 @@ void Roster::SetData(const SiteId& site, std::int64_t training, std::int64_t val
   update.Bind(1, training).Bind(2, validation).Bind(3, site.text()).Execute();
 }
 
-void Roster::Seen(const SiteId& site) {
+void Roster::Seen(const SiteId& site, WallTime when) {
   Statement update(database_, "UPDATE sites SET last_seen_ms = ?, delivered = 1 WHERE site = ?");
-  update.Bind(1, Milliseconds(clock_.Wall())).Bind(2, site.text()).Execute();
+  update.Bind(1, Milliseconds(when)).Bind(2, site.text()).Execute();
 }
 
 SiteRecord Roster::Get(const SiteId& site) const {

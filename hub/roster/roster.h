@@ -87,9 +87,9 @@ class Roster {
   Certificate AddAdministrator(const std::string& name, std::span<const std::byte> request);
 
   void SetData(const SiteId& site, std::int64_t training, std::int64_t validation);
-  void Seen(const SiteId& site);
-  SiteRecord Get(const SiteId& site) const;  // throws Error(kNotFound) naming the sites there are
-  std::vector<SiteRecord> All() const;       // by name
+  void Seen(const SiteId& site, WallTime when);  // the site gave a sign of life
+  SiteRecord Get(const SiteId& site) const;      // throws Error(kNotFound) naming the sites there are
+  std::vector<SiteRecord> All() const;           // by name
 
  private:
   void SetStanding(const SiteId& site, SiteStanding standing);

@@ -140,4 +140,9 @@ LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, co
   return out;
 }
 
+LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Series& series) {
+  RequireFit(structures.source, series, "RTSTRUCT", structures.file);
+  return ToLabelMap(structures, roi_pattern, series.geometry);
+}
+
 }  // namespace consilium

@@ -59,19 +59,6 @@ std::vector<Vec3> ReadContour(DcmItem& item, const std::filesystem::path& file) 
 
 bool IsClosed(const std::string& type) { return type == "CLOSED_PLANAR" || type == "CLOSEDPLANAR_XOR"; }
 
-void ReadReferences(DcmItem& dataset, RtStruct& out) {
-  out.frame_of_reference_uid = PatientText(TextOf(dataset, tag::kFrameOfReference));
-  for (DcmItem* frame : ItemsOf(dataset, tag::kReferencedFrames)) {
-    const PatientText uid(TextOf(*frame, tag::kFrameOfReference));
-    if (out.frame_of_reference_uid.empty()) out.frame_of_reference_uid = uid;
-    for (DcmItem* study : ItemsOf(*frame, tag::kReferencedStudies)) {
-      for (DcmItem* series : ItemsOf(*study, tag::kRtReferencedSeries)) {
-        out.referenced_series_uids.emplace_back(TextOf(*series, tag::kSeriesUid));
-      }
-    }
-  }
-}
-
 }  // namespace
 
 RtStruct ReadRtStruct(const std::filesystem::path& file) {
@@ -81,8 +68,7 @@ RtStruct ReadRtStruct(const std::filesystem::path& file) {
           "Give a file of the class RT Structure Set Storage.");
   RtStruct out;
   out.file = file;
-  out.patient_id = PatientText(TextOf(dataset, tag::kPatientId));
-  ReadReferences(dataset, out);
+  out.source = ReadObjectSource(dataset);
   std::map<double, std::size_t> by_number;
   for (DcmItem* item : ItemsOf(dataset, tag::kStructureSetRois)) {
     const auto number = NumberOf(*item, tag::kRoiNumber);

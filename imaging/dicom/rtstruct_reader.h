@@ -9,7 +9,7 @@
 
 #include "core/data/geometry.h"
 #include "core/data/label_map.h"
-#include "core/data/patient_text.h"
+#include "imaging/dicom/object_source.h"
 
 namespace consilium {
 
@@ -22,9 +22,7 @@ struct Roi {
 
 struct RtStruct {
   std::filesystem::path file;
-  PatientText patient_id;
-  PatientText frame_of_reference_uid;
-  std::vector<PatientText> referenced_series_uids;
+  ObjectSource source;
   std::vector<Roi> rois;
 };
 
@@ -46,5 +44,9 @@ std::vector<const Roi*> MatchingRois(const RtStruct& structures, std::string_vie
 // none fits, and Error(kInvalidArgument) if the contours do not lie in the grid's slices (drawn on another orientation)
 // or a region has closed contours and not one of its voxels lies on the grid.
 LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Geometry& grid);
+
+// The same on the grid of a series, after RequireFit(): another patient's contours are refused even where they would
+// lie on the grid.
+LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, const Series& series);
 
 }  // namespace consilium

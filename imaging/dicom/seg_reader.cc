@@ -133,14 +133,10 @@ SegInfo ReadSegInfo(const std::filesystem::path& file) {
   info.series_description = TextOf(dataset, tag::kSeriesDescription);
   info.size = SizeOf(dataset, file);
   info.frames = info.size.z;
-  info.frame_of_reference_uid = PatientText(TextOf(dataset, tag::kFrameOfReference));
+  info.source = ReadObjectSource(dataset);
   for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) {
     info.segment_labels.push_back(TextOf(*segment, tag::kSegmentLabel));
     info.algorithms.push_back(TextOf(*segment, tag::kAlgorithmName));
-  }
-  for (DcmItem* series : ItemsOf(dataset, tag::kReferencedSeries)) {
-    info.referenced_series_uid = PatientText(TextOf(*series, tag::kSeriesUid));
-    break;
   }
   return info;
 }
@@ -171,6 +167,11 @@ LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid) {
              map, file);
   }
   return map;
+}
+
+LabelMap ReadSeg(const std::filesystem::path& file, const Series& series) {
+  RequireFit(ReadSegInfo(file).source, series, "SEG", file);
+  return ReadSeg(file, series.geometry);
 }
 
 }  // namespace consilium

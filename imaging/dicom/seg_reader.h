@@ -9,7 +9,7 @@
 
 #include "core/data/geometry.h"
 #include "core/data/label_map.h"
-#include "core/data/patient_text.h"
+#include "imaging/dicom/object_source.h"
 
 namespace consilium {
 
@@ -20,8 +20,7 @@ struct SegInfo {
   std::vector<std::string> algorithms;  // one for each segment: "Consilium 0.1, model 5f0c..."; empty if drawn by hand
   std::int64_t frames = 0;
   Size3 size;  // columns, rows, frames
-  PatientText referenced_series_uid;
-  PatientText frame_of_reference_uid;
+  ObjectSource source;
 };
 
 SegInfo ReadSegInfo(const std::filesystem::path& file);
@@ -30,5 +29,9 @@ SegInfo ReadSegInfo(const std::filesystem::path& file);
 // Frames may come in any order and run in any direction of the grid's axes. Throws Error(kInvalidArgument) if the file
 // is no binary SEG or its frames do not lie on the grid, Error(kDataLoss) if it is damaged.
 LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid);
+
+// The same on the grid of a series, after RequireFit(): another patient's SEG is refused even where its frames would
+// lie on the grid.
+LabelMap ReadSeg(const std::filesystem::path& file, const Series& series);
 
 }  // namespace consilium

@@ -79,7 +79,7 @@ std::string Duplicates(const std::vector<SliceHeader>& sorted, Vec3 normal) {
 }
 
 // Whether the slices lie evenly on one line; fills spacing and direction of k.
-std::string PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geometry& g) {
+std::string PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geometry& g, bool& gap) {
   const auto steps = static_cast<double>(sorted.size() - 1);
   const Vec3 first = sorted.front().slice.position_mm, line = sorted.back().slice.position_mm - first;
   double smallest = Dot(line, normal), largest = 0;
@@ -88,7 +88,8 @@ std::string PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geo
     smallest = std::min(smallest, step);
     largest = std::max(largest, step);
   }
-  if (largest > smallest * 1.5) return "missing slices: largest gap " + Mm(largest) + ", spacing " + Mm(smallest);
+  gap = largest > smallest * 1.5;
+  if (gap) return "missing slices: largest gap " + Mm(largest) + ", spacing " + Mm(smallest);
   g.spacing_mm.z = Norm(line) / steps;
   g.direction[2] = (1 / Norm(line)) * line;
   for (std::size_t k = 0; k < sorted.size(); ++k) {
@@ -137,7 +138,7 @@ BuiltSeries BuildSeries(std::vector<SliceHeader> headers) {
   g.spacing_mm = {first.column_spacing_mm, first.row_spacing_mm, 0};
   g.origin_mm = headers.front().slice.position_mm;
   g.direction = {first.row, first.column, normal};
-  if (out.fault = PlaceSlices(headers, normal, g); !out.fault.empty()) return out;
+  if (out.fault = PlaceSlices(headers, normal, g, out.gap); !out.fault.empty()) return out;
   if (g.size.count() > kMostVoxels) {
     out.fault = "more voxels than any scanner makes";
     return out;

@@ -19,7 +19,17 @@ namespace {
 struct Group {
   std::vector<SliceHeader> slices;
   std::optional<RejectedSeries> damaged;  // the first file of it that cannot be parsed
+  std::int64_t also_damaged = 0;          // further ones
 };
+
+// "0007.dcm", "0007.dcm, 0009.dcm and 3 more": the names of files of one folder.
+std::string NamesOf(const std::vector<fs::path>& files) {
+  constexpr std::size_t kMost = 3;
+  std::string text;
+  for (std::size_t f = 0; f < std::min(kMost, files.size()); ++f)
+    text += (f == 0 ? "" : ", ") + files[f].filename().string();
+  return files.size() > kMost ? text + " and " + std::to_string(files.size() - kMost) + " more" : text;
+}
 
 class Scan {
  public:
@@ -29,6 +39,7 @@ class Scan {
       scan = PreScanFile(file);
       if (!scan.is_dicom) {
         ++out_.other_files;
+        nameless_[file.parent_path()].push_back(file);
       } else if (!scan.fault.empty()) {
         Damaged(file, scan, "not readable: " + scan.fault);
       } else {
@@ -42,14 +53,19 @@ class Scan {
   SeriesScan Finish() {
     for (auto& [uid, group] : groups_) {
       if (group.damaged) {
+        if (group.also_damaged > 0)
+          group.damaged->reason +=
+              " (further damaged files of this series: " + std::to_string(group.also_damaged) + ")";
         out_.rejected.push_back(std::move(*group.damaged));
         continue;
       }
-      const fs::path place = group.slices.front().slice.file.parent_path();
+      const fs::path first = group.slices.front().slice.file, place = first.parent_path();
       BuiltSeries built = BuildSeries(std::move(group.slices));
       if (built.fault.empty()) {
         out_.usable.push_back(std::move(built.series));
       } else {
+        const std::vector<fs::path> cause = built.gap ? NamelessBeside(first) : std::vector<fs::path>();
+        if (!cause.empty()) built.fault = "not readable: " + NamesOf(cause) + "; so there are " + built.fault;
         out_.rejected.push_back({place, std::move(built.fault)});
       }
     }
@@ -77,14 +93,31 @@ class Scan {
   // A damaged slice makes its series unusable: without it the volume would be another one.
   void Damaged(const fs::path& file, const PreScan& scan, std::string reason) {
     if (scan.series_uid.empty()) {
+      nameless_[file.parent_path()].push_back(file);
       out_.rejected.push_back({file, std::move(reason)});
       return;
     }
-    auto& damaged = groups_[scan.series_uid].damaged;
-    if (!damaged) damaged = RejectedSeries{file, std::move(reason)};
+    Group& group = groups_[scan.series_uid];
+    if (group.damaged)
+      ++group.also_damaged;
+    else
+      group.damaged = RejectedSeries{file, std::move(reason)};
+  }
+
+  // Files in a slice's folder, named like it, of which nobody can say to which series they belong: what a gap is made
+  // of when a copy broke off.
+  std::vector<fs::path> NamelessBeside(const fs::path& slice) const {
+    std::vector<fs::path> files;
+    if (const auto found = nameless_.find(slice.parent_path()); found != nameless_.end()) {
+      for (const fs::path& file : found->second)
+        if (file.extension() == slice.extension()) files.push_back(file);
+    }
+    std::sort(files.begin(), files.end());
+    return files;
   }
 
   std::map<PatientText, Group> groups_;
+  std::map<fs::path, std::vector<fs::path>> nameless_;  // by folder: not readable, or not DICOM
   SeriesScan out_;
 };
 

@@ -39,6 +39,7 @@ SliceHeader ReadSliceHeader(DcmItem& dataset, const std::filesystem::path& file,
 struct BuiltSeries {
   Series series;
   std::string fault;
+  bool gap = false;  // the fault: slices are missing in between
 };
 BuiltSeries BuildSeries(std::vector<SliceHeader> headers);
 

@@ -53,13 +53,12 @@ bool SaysPet(const std::vector<const Roi*>& rois) {
 
 // How well a structure set fits a PET; 0 if it does not.
 int Fitness(const RtStruct& structures, const Series& pet, const std::string& roi_pattern) {
-  if (structures.patient_id != pet.info.patient_id) return 0;
+  if (!Misfit(structures.source, pet).empty()) return 0;
   const auto rois = MatchingRois(structures, roi_pattern);
   if (rois.empty()) return 0;
-  const auto& refers = structures.referenced_series_uids;
+  const auto& refers = structures.source.series_uids;
   const bool to_pet = std::find(refers.begin(), refers.end(), pet.info.series_uid) != refers.end();
-  const bool shares_frame = SameFrame(structures.frame_of_reference_uid, pet.info.frame_of_reference_uid);
-  if (!to_pet && !shares_frame) return 0;
+  if (!to_pet && structures.source.frames_of_reference.empty()) return 0;  // nothing but the patient agrees
   return 1 + 2 * (to_pet ? 1 : 0) + (SaysPet(rois) ? 1 : 0);
 }
 
@@ -67,7 +66,7 @@ void AddContour(PatientCase& patient, const std::vector<RtStruct>& all, const st
   int best = 0;
   bool of_patient = false;
   for (const RtStruct& structures : all) {
-    of_patient = of_patient || structures.patient_id == patient.pet.info.patient_id;
+    of_patient = of_patient || structures.source.patient_id == patient.pet.info.patient_id;
     const int fitness = Fitness(structures, patient.pet, roi_pattern);
     if (fitness <= best) continue;
     best = fitness;

@@ -27,7 +27,8 @@ inline constexpr std::uint32_t kStructureSetRois = 0x30060020, kRoiNumber = 0x30
                                kContourPoints = 0x30060046, kContourData = 0x30060050,
                                kReferencedRoiNumber = 0x30060084, kReferencedFrames = 0x30060010,
                                kReferencedStudies = 0x30060012, kRtReferencedSeries = 0x30060014;
-inline constexpr std::uint32_t kReferencedSeries = 0x00081115;
+inline constexpr std::uint32_t kReferencedSeries = 0x00081115, kReferencedInstances = 0x0008114A,
+                               kReferencedSopInstance = 0x00081155, kContourImages = 0x30060016;
 inline constexpr std::uint32_t kSegmentationType = 0x00620001, kSegments = 0x00620002, kSegmentNumber = 0x00620004,
                                kSegmentLabel = 0x00620005, kAlgorithmName = 0x00620009,
                                kSegmentIdentification = 0x0062000A, kReferencedSegmentNumber = 0x0062000B,

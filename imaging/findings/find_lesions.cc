@@ -57,7 +57,7 @@ std::vector<Sums> Measure(const std::vector<std::uint32_t>& labels, const Volume
         ++s.voxels;
         s.suv += suv;
         s.suv_max = std::max(s.suv_max, suv);
-        s.probability += probability == nullptr ? 1.0 : static_cast<double>(probability->tumour[n]);
+        if (probability != nullptr) s.probability += static_cast<double>(probability->tumour[n]);
         s.index = s.index + Vec3{static_cast<double>(i), static_cast<double>(j), static_cast<double>(k)};
       }
     }
@@ -95,7 +95,9 @@ LesionList FindLesions(const LabelMap& mask, const Volume& pet, const Probabilit
     const Sums& s = sums[order[n]];
     const auto count = static_cast<double>(s.voxels);
     number_of[order[n] + 1] = static_cast<std::uint8_t>(n + 1);
-    out.lesions.push_back({static_cast<int>(n + 1), count * voxel_ml, s.suv_max, s.suv / count, s.probability / count,
+    std::optional<double> mean;
+    if (probability != nullptr) mean = s.probability / count;
+    out.lesions.push_back({static_cast<int>(n + 1), count * voxel_ml, s.suv_max, s.suv / count, mean,
                            mask.geometry.IndexToPoint((1 / count) * s.index)});
   }
   for (std::size_t v = 0; v < components.size(); ++v) out.labels.voxels[v] = number_of[components[v]];

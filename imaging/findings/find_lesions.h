@@ -13,8 +13,8 @@ namespace consilium {
 inline constexpr double kSmallestLesionMl = 0.1;
 
 // The tumours in a mask: connected components (26-neighbourhood, ITK), largest first, numbered from 1. Volume, SUVmax
-// and SUVmean come from the PET, the probability is the mean over the lesion (1 without a map, as for a contour drawn
-// by a person). Components under `min_volume_ml` are left out, and so are those after the 255th: `left_out` counts
+// and SUVmean come from the PET, the probability is the mean over the lesion (none without a map: a contour or a SEG
+// has none). Components under `min_volume_ml` are left out, and so are those after the 255th: `left_out` counts
 // these and a line in the log says so. Throws Error(kInvalidArgument) unless mask, PET and probability lie on one grid
 // (Resample() brings the map there).
 LesionList FindLesions(const LabelMap& mask, const Volume& pet, const ProbabilityMap* probability,

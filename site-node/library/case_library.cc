@@ -154,7 +154,7 @@ CaseLibrary::Found CaseLibrary::Inspect(const PatientCase& patient) const {
   }
   if (!patient.contour) return found;
   try {
-    ToLabelMap(ReadRtStruct(*patient.contour), options_.contours, patient.pet.geometry);
+    ToLabelMap(ReadRtStruct(*patient.contour), options_.contours, patient.pet);
     found.contour = {*patient.contour};
   } catch (const std::exception& failure) {
     found.note = "the contour cannot be used";
@@ -359,7 +359,7 @@ CaseImages CaseLibrary::Images(const CaseId& id) {
   images.pet = ToVolume(images.pet_series, MakeSeriesKey(images.pet_series, site_key_));
   images.ct = ToVolume(images.ct_series, MakeSeriesKey(images.ct_series, site_key_));
   if (!contour.empty())
-    images.reference = ToLabelMap(ReadRtStruct(contour.front()), options_.contours, images.pet.geometry);
+    images.reference = ToLabelMap(ReadRtStruct(contour.front()), options_.contours, images.pet_series);
   return images;
 }
 

@@ -112,8 +112,8 @@ grpc::Status PanelService::Watch(grpc::ServerContext* context, const v1::PanelWa
     bool open = writer->Write(ToMessage(view));
     while (open && !context->IsCancelled()) {
       PanelView next = data_.WaitForChange(view.revision);
-      if (next.revision == view.revision) continue;
       if (readers_ != nullptr) readers_->RequireReader(PeerOf(*context)->certificate_pem);
+      if (next.revision == view.revision) continue;
       view = std::move(next);
       open = writer->Write(ToMessage(view));
     }

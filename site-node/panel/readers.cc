@@ -96,7 +96,7 @@ void Readers::RequireReader(const std::string& certificate_pem) {
   Statement known(database_, "SELECT 1 FROM readers WHERE digest = ?");
   known.Bind(1, certificate.digest().Hex());
   if (!known.Step()) {
-    throw Error(ErrorCode::kPermissionDenied, "this reader may not look at the panel any more",
+    throw Error(ErrorCode::kPermissionDenied, "this reader was removed and may not look at the panel any more",
                 "Ask the hospital's IT for a new reader file: consilium-site reader add NAME --out FILE");
   }
 }

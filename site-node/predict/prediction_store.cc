@@ -31,22 +31,26 @@ Vec3 Vec3FromJson(const nlohmann::json& json) {
 
 std::string LesionsToJson(const std::vector<Lesion>& lesions) {
   nlohmann::json list = nlohmann::json::array();
-  for (const Lesion& lesion : lesions)
+  for (const Lesion& lesion : lesions) {
     list.push_back({{"number", lesion.number},
                     {"volume_ml", lesion.volume_ml},
                     {"suv_max", lesion.suv_max},
                     {"suv_mean", lesion.suv_mean},
-                    {"probability", lesion.probability},
                     {"centroid_mm", ToJson(lesion.centroid_mm)}});
+    if (lesion.probability) list.back()["probability"] = *lesion.probability;
+  }
   return list.dump();
 }
 
 std::vector<Lesion> LesionsFromJson(const std::string& text) {
   std::vector<Lesion> lesions;
-  for (const auto& json : nlohmann::json::parse(text))
+  for (const auto& json : nlohmann::json::parse(text)) {
+    std::optional<double> probability;
+    if (json.contains("probability")) probability = json.at("probability").get<double>();
     lesions.push_back({json.at("number").get<int>(), json.at("volume_ml").get<double>(),
-                       json.at("suv_max").get<double>(), json.at("suv_mean").get<double>(),
-                       json.at("probability").get<double>(), Vec3FromJson(json.at("centroid_mm"))});
+                       json.at("suv_max").get<double>(), json.at("suv_mean").get<double>(), probability,
+                       Vec3FromJson(json.at("centroid_mm"))});
+  }
   return lesions;
 }
 

@@ -311,5 +311,33 @@ TEST(Federation, EverybodySeesTheStatePushed) {
   EXPECT_EQ(t.b->welcome.site(), "coast");
 }
 
+// The last sign of life, not the time of connecting: of a site that is there, of one that was shut out while it was,
+// and of one whose line was open but silent before it broke.
+TEST(Federation, ASiteWasLastSeenWhenItLastSaidSomething) {
+  TestFederation federation([](HubOptions& options) { options.heartbeat_s = 5; });
+  const auto seen = [&] { return federation.State().sites(0).last_seen_ms(); };
+  const SiteKit kit = federation.Join("North");
+  SiteEmulator talking(kit, federation.At(10, 1));  // a heartbeat each 0.2 s
+  ASSERT_TRUE(talking.WaitFor([](const SiteEmulator& s) { return s.sessions > 0; }));
+  const std::int64_t connected = seen();
+  federation.WaitFor([&](const v1::FederationState& s) { return s.sites(0).last_seen_ms() >= connected + 600; });
+  EXPECT_EQ(federation.State().sites(0).state(), "connected");
+  federation.Suspend("north");
+  EXPECT_GE(seen(), connected + 600);
+  EXPECT_EQ(federation.State().sites(0).state(), "suspended");
+  talking.Kill();
+
+  federation.Approve("north");
+  EmulatorOptions silent_options = federation.At(10, 1);
+  silent_options.heartbeat_s = 100;
+  SiteEmulator silent(kit, silent_options);
+  ASSERT_TRUE(silent.WaitFor([](const SiteEmulator& s) { return s.sessions > 0; }));
+  const std::int64_t again = seen();
+  std::this_thread::sleep_for(700ms);
+  silent.Kill();
+  federation.WaitFor([](const v1::FederationState& s) { return s.sites(0).state() != "connected"; });
+  EXPECT_LT(seen(), again + 350);
+}
+
 }  // namespace
 }  // namespace consilium

@@ -43,7 +43,9 @@ TEST(Codec, ValuesComeBackAsTheyWere) {
   const Lesion same = LesionFromMessage(ToMessage(lesion));
   EXPECT_EQ(same.number, 3);
   EXPECT_EQ(same.suv_max, 9.5);
+  EXPECT_EQ(same.probability, 0.75);
   EXPECT_EQ(same.centroid_mm, lesion.centroid_mm);
+  EXPECT_EQ(LesionFromMessage(ToMessage(Lesion{1, 1, 1, 1, std::nullopt, {}})).probability, std::nullopt);
   const SubmissionId id{RunId("tiny-1"), RoundNumber(4), SiteId("north"), 2};
   const v1::UploadHeader header = ToMessage(id, DigestOf("x"), 77);
   EXPECT_EQ(SubmissionFromMessage(header, SiteId("north")), id);

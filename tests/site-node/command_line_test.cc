@@ -129,7 +129,7 @@ TEST_F(Commands, PredictWritesASegOfEachCaseATableAndTheOutbox) {
   for (const json& one : result.at("cases")) {
     const fs::path seg = At(one.at("seg"));
     EXPECT_EQ(seg.filename().string(), one.at("case").get<std::string>() + ".dcm");
-    EXPECT_FALSE(ReadSegInfo(seg).referenced_series_uid.empty());
+    EXPECT_EQ(ReadSegInfo(seg).source.series_uids.size(), 1U);
     EXPECT_THAT(ReadSegInfo(seg).algorithms.at(0), HasSubstr(DigestOf(ReadFile(At("model"))).Short()));
     if (one.at("role") == "validation") sum += one.at("dice").get<double>();
     std::int64_t queued = 0;

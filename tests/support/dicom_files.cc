@@ -206,13 +206,17 @@ void WriteRtStruct(const RtStruct& structures) {
   DcmDataset& data = *file.getDataset();
   Put(data, DCM_SOPClassUID, UID_RTStructureSetStorage);
   Put(data, DCM_SOPInstanceUID, "1.2.3.4.5.6");
-  PutPatient(data, structures.patient_id.Reveal(), "1.2.3.1");
+  PutPatient(data, structures.source.patient_id.Reveal(), "1.2.3.1");
   Put(data, DCM_SeriesInstanceUID, "1.2.3.4.5");
   DcmItem& frame = NewItem(data, DCM_ReferencedFrameOfReferenceSequence);
-  Put(frame, DCM_FrameOfReferenceUID, structures.frame_of_reference_uid.Reveal());
+  for (const PatientText& uid : structures.source.frames_of_reference)
+    Put(frame, DCM_FrameOfReferenceUID, uid.Reveal());
   DcmItem& study = NewItem(frame, DCM_RTReferencedStudySequence);
-  for (const PatientText& uid : structures.referenced_series_uids) {
-    Put(NewItem(study, DCM_RTReferencedSeriesSequence), DCM_SeriesInstanceUID, uid.Reveal());
+  for (const PatientText& uid : structures.source.series_uids) {
+    DcmItem& series = NewItem(study, DCM_RTReferencedSeriesSequence);
+    Put(series, DCM_SeriesInstanceUID, uid.Reveal());
+    for (const PatientText& image : structures.source.sop_instance_uids)
+      Put(NewItem(series, DCM_ContourImageSequence), DCM_ReferencedSOPInstanceUID, image.Reveal());
   }
   int number = 0;
   for (const Roi& roi : structures.rois) {

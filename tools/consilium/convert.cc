@@ -29,7 +29,7 @@ std::string SizeText(const Geometry& g) {
 }
 
 void WriteMask(const ConvertOptions& options, const Series& series) {
-  const LabelMap mask = ToLabelMap(ReadRtStruct(options.contours), options.roi, series.geometry);
+  const LabelMap mask = ToLabelMap(ReadRtStruct(options.contours), options.roi, series);
   if (options.out.extension() == ".dcm") {
     SegDescription description;
     description.algorithm_name = "Consilium convert";

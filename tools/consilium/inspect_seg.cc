@@ -29,8 +29,8 @@ std::string Json(const SegInfo& info, const std::filesystem::path& file, const D
                                 {"columns", info.size.x},
                                 {"rows", info.size.y},
                                 {"frames", info.frames},
-                                {"references_series", !info.referenced_series_uid.empty()},
-                                {"frame_of_reference", !info.frame_of_reference_uid.empty()}};
+                                {"references_series", !info.source.series_uids.empty()},
+                                {"frame_of_reference", !info.source.frames_of_reference.empty()}};
   out["segments"] = nlohmann::ordered_json::array();
   for (std::size_t n = 0; n < info.segment_labels.size(); ++n) {
     out["segments"].push_back(
@@ -45,13 +45,13 @@ std::string Json(const SegInfo& info, const std::filesystem::path& file, const D
 std::string DescribeSeg(const std::filesystem::path& file, const Digest& digest, std::uint64_t bytes, bool json) {
   const SegInfo info = ReadSegInfo(file);
   if (json) return Json(info, file, digest, bytes);
-  constexpr auto kNamed = [](const PatientText& uid) { return uid.empty() ? "MISSING" : "present"; };
+  constexpr auto kNamed = [](const std::vector<PatientText>& uids) { return uids.empty() ? "MISSING" : "present"; };
   std::string text = fmt::format("{}: a DICOM SEG\n", file.string());
   text += fmt::format("  digest      {} (SHA-256 of the file)\n", digest.Hex());
   text += fmt::format("  size        {}, {} frames of {} x {} pixels\n", Bytes(bytes), info.frames, info.size.x,
                       info.size.y);
-  text += fmt::format("  source      series {}, frame of reference {}\n\n", kNamed(info.referenced_series_uid),
-                      kNamed(info.frame_of_reference_uid));
+  text += fmt::format("  source      series {}, frame of reference {}\n\n", kNamed(info.source.series_uids),
+                      kNamed(info.source.frames_of_reference));
   Table table({"segment", "label", "algorithm"});
   for (std::size_t n = 0; n < info.segment_labels.size(); ++n) {
     const std::string& algorithm = info.algorithms[n];

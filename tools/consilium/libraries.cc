@@ -103,6 +103,17 @@ std::string AfterDash(const std::string& stem) {
   return std::isdigit(static_cast<unsigned char>(tail.front())) != 0 ? tail : std::string();
 }
 
+// protobuf 3.x names its file by interface: libprotobuf.so.32.0.12 is 3.21.12, one interface number a minor version
+// since 3.12 (its src/Makefile.am). Later ones (25.3.0) and other libraries: as they are.
+std::string ProtobufVersion(const std::string& name, const std::string& numbers) {
+  constexpr int kFirst = 23, kLast = 32, kMinorOfFirst = 12;
+  int interface = 0, zero = 0, patch = 0;
+  const bool three = std::sscanf(numbers.c_str(), "%d.%d.%d", &interface, &zero, &patch) == 3;
+  if (!name.starts_with("libprotobuf") || !three || zero != 0 || interface < kFirst || interface > kLast)
+    return numbers;
+  return "3." + std::to_string(interface - kFirst + kMinorOfFirst) + "." + std::to_string(patch);
+}
+
 }  // namespace
 
 std::string VersionFromName(const fs::path& file) {
@@ -113,7 +124,8 @@ std::string VersionFromName(const fs::path& file) {
     if (const std::string before = AfterDash(name.substr(0, at)); before.find('.') != std::string::npos) return before;
     const std::string version = name.substr(at + 4);
     // "17.3.6.7" is interface 17 of version 3.6.7 (DCMTK).
-    return std::ranges::count(version, '.') < 3 ? version : version.substr(version.find('.') + 1);
+    return std::ranges::count(version, '.') < 3 ? ProtobufVersion(name, version)
+                                                : version.substr(version.find('.') + 1);
   }
   const auto end = name.rfind(".so");
   return end == std::string::npos ? std::string() : AfterDash(name.substr(0, end));  // libc-2.36.so

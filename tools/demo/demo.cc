@@ -206,11 +206,11 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
   DiceSummary& site = result_.by_site[cohort.site];
   for (const fs::path& file : files) {
     const auto patient = std::find_if(cohort.held_out.begin(), cohort.held_out.end(), [&](const StudyPatient& p) {
-      return p.pet_series.info.series_uid == ReadSegInfo(file).referenced_series_uid;
+      return RefersTo(ReadSegInfo(file).source, p.pet_series);
     });
     if (patient == cohort.held_out.end()) continue;
     CheckSeg(file);
-    const LabelMap segmented = ReadSeg(file, patient->pet.geometry);
+    const LabelMap segmented = ReadSeg(file, patient->pet_series);
     RequireAsPredicted(file, segmented, PredictedLesions(predictor, *patient, plan_.train.patch));
     const double dice = Dice(segmented, patient->reference);
     site = {site.sum + dice, site.cases + 1};
@@ -305,7 +305,7 @@ void Demo::Pictures() {
                                    "--seg",          seg.string(),   "--page",
                                    "case",           "--screenshot", picture.string()};
     // A model that has hardly begun predicts nothing: the case opens in its middle.
-    if (ReadSeg(seg, patient->pet.geometry).CountNonZero() > 0) words.insert(words.end(), {"--lesion", "1"});
+    if (ReadSeg(seg, patient->pet_series).CountNonZero() > 0) words.insert(words.end(), {"--lesion", "1"});
     RunCommand(words, log);
     result_.pictures.push_back(picture);
   }

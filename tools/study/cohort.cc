@@ -32,7 +32,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
     patient.pet_series = found.pet;
     patient.pet = ToVolume(found.pet, SeriesKey("pet"));
     const Volume ct = ToVolume(found.ct, SeriesKey("ct"));
-    patient.reference = ToLabelMap(ReadRtStruct(*found.contour), options.roi_pattern, patient.pet.geometry);
+    patient.reference = ToLabelMap(ReadRtStruct(*found.contour), options.roi_pattern, found.pet);
     patient.sample = Prepare(CaseId(patient.name), patient.pet, ct, &patient.reference, options.prep, Device{});
     patients.push_back(std::move(patient));
   }

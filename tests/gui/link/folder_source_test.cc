@@ -8,6 +8,7 @@
 
 #include <QLabel>
 #include <QListWidget>
+#include <QTableWidget>
 #include <QTest>
 #include <fstream>
 
@@ -145,6 +146,14 @@ TEST_F(FolderSourceTest, TroubleIsSaid) {
   std::filesystem::remove_all(folder_->images() / "north-004");
 }
 
+// The grids of two phantoms are equal, so that only the patient tells.
+TEST_F(FolderSourceTest, ASegOfAnotherPatientIsRefused) {
+  FolderOptions options = Options(true);
+  options.folder = folder_->images() / "north-002";
+  EXPECT_THAT(TroubleOf(options), HasSubstr("it belongs to another patient than the images"));
+  EXPECT_THAT(TroubleOf(options), HasSubstr("Give the SEG that was made on these images."));
+}
+
 TEST_F(FolderSourceTest, AnUnknownCaseIsTroubleAndTheNextOneOpens) {
   FolderSource source(Options(false));
   Heard heard(source);
@@ -183,6 +192,9 @@ TEST_F(FolderSourceTest, TheWorklistShowsItsWordsWhole) {
   desktop.window().show();
   desktop.Start();
   ASSERT_TRUE(Wait([&] { return desktop.case_model().complete(); }));
+  auto* lesions = desktop.window().findChild<QTableWidget*>("lesion_table");
+  ASSERT_GT(lesions->rowCount(), 0);
+  EXPECT_EQ(lesions->item(0, 4)->text(), "-") << "a SEG holds no probability";
   auto* list = desktop.window().findChild<QListWidget*>("worklist");
   ASSERT_EQ(list->count(), 2);
   EXPECT_EQ(list->currentRow(), 0);

@@ -117,6 +117,31 @@ TEST_F(RoundsModelTest, SitesAreShownWithWhatTheyDoNow) {
   EXPECT_NEAR(model_.progress(), 0.2, 1e-9);
 }
 
+TEST_F(RoundsModelTest, AWaitingSiteHasNotSaidItsPatients) {
+  FederationView view = Running();
+  FederationView::Site hill;
+  hill.site = "hill";
+  hill.state = "waiting";
+  hill.training_patients = -1;
+  view.sites.push_back(hill);
+  model_.Show(view);
+  EXPECT_EQ(model_.sites()[3].patients, "-");
+  EXPECT_EQ(model_.sites()[3].last_seen, "never");
+}
+
+TEST_F(RoundsModelTest, SmallAmountsAreNotNothing) {
+  FederationView view = Running();
+  const auto sent = [&](std::uint64_t up, std::uint64_t down) {
+    view.bytes_up = up;
+    view.bytes_down = down;
+    model_.Show(view);
+    return model_.detail().section("   ·   ", 2, 2).section(", no image", 0, 0).toStdString();
+  };
+  EXPECT_EQ(sent(41'300, 999'499), "41 KB of updates sent in, 999 KB of models sent out");
+  EXPECT_EQ(sent(12, 999'500), "1 KB of updates sent in, 1.0 MB of models sent out");
+  EXPECT_EQ(sent(0, 2'600'000), "0 MB of updates sent in, 2.6 MB of models sent out");
+}
+
 TEST_F(RoundsModelTest, TheCurveStandsAtTheModelsThatWereMeasured) {
   FederationView view = Running();
   model_.Show(view);

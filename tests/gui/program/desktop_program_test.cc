@@ -1,13 +1,20 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
 // The program consilium-desktop, run as people run it, without a display: its pictures, exit codes and words.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <QImage>
+#include <chrono>
 #include <fstream>
 
+#include "core/base/reader_file.h"
+#include "tests/gui/support/fake_panel.h"
 #include "tests/gui/support/phantom_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/consilium/front_door.h"
 
 namespace consilium {
@@ -89,6 +96,65 @@ TEST_F(DesktopProgram, WordsThatDoNotGoTogetherAreRefused) {
     EXPECT_NE(ran.exit_code, 0) << words;
     EXPECT_THAT(ran.err, HasSubstr("--")) << words;
   }
+}
+
+// A picture through a line that is not there ends in about ten seconds, whatever is wrong with the line.
+class DesktopProgramLine : public ::testing::Test {
+ protected:
+  struct Ended {
+    Ran ran;
+    double seconds;
+  };
+  Ended Picture(const ReaderFile& reader) const {
+    WriteReaderFile(folder_ / "lee.reader", reader);
+    const auto start = std::chrono::steady_clock::now();
+    const Ran ran = RunDesktop("--connect " + (folder_ / "lee.reader").string() + " --screenshot " + Png().string());
+    return {ran, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+  }
+  void ExpectNoAnswer(const std::string& address) const {
+    ReaderFile reader = panel_.Reader();
+    reader.panel = address;
+    const Ended ended = Picture(reader);
+    EXPECT_EQ(ended.ran.exit_code, 1);
+    EXPECT_THAT(ended.ran.err, HasSubstr("error: no picture: the site node at " + address + " does not answer\n"));
+    EXPECT_THAT(ended.ran.err, HasSubstr("Check that it runs there and that this computer can reach it."));
+    EXPECT_LT(ended.seconds, 14) << "about 10 s, on a busy machine";
+    EXPECT_FALSE(std::filesystem::exists(Png()));
+  }
+  std::filesystem::path Png() const { return folder_ / "p.png"; }
+
+  TemporaryFolder folder_;
+  FakePanel panel_{MakeSyntheticCase()};
+};
+
+TEST_F(DesktopProgramLine, APanelThatIsThereIsPictured) {
+  const Ended ended = Picture(panel_.Reader());
+  EXPECT_EQ(ended.ran.exit_code, 0) << ended.ran.err;
+  EXPECT_TRUE(std::filesystem::exists(Png()));
+}
+
+TEST_F(DesktopProgramLine, ARemovedReaderIsToldAtOnce) {
+  panel_.RemoveReader();
+  const Ended ended = Picture(panel_.Reader());
+  EXPECT_EQ(ended.ran.exit_code, 1);
+  EXPECT_THAT(ended.ran.err, HasSubstr("error: no picture: this reader was removed\nAsk the hospital's IT"));
+  EXPECT_LT(ended.seconds, 6);
+}
+
+TEST_F(DesktopProgramLine, NobodyListens) { ExpectNoAnswer("127.0.0.1:1"); }
+
+// The port is open, but whoever has it never says a word: a panel that hangs.
+TEST_F(DesktopProgramLine, WhoListensIsSilent) {
+  const int door = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(door, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(door, 16), 0);
+  ASSERT_EQ(getsockname(door, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ExpectNoAnswer("127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+  close(door);
 }
 
 }  // namespace

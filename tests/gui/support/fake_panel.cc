@@ -71,7 +71,8 @@ struct FakePanel::Impl : v1::Panel::Service {
     const int my_cut = cuts;
     int seen = -1;
     while (!stopping && cuts == my_cut && !context->IsCancelled()) {
-      if (seen != revision) {
+      if (removed) return Removed();
+      if (seen != revision && !mute) {
         seen = revision;
         const v1::PanelState now = state;
         lock.unlock();
@@ -84,8 +85,13 @@ struct FakePanel::Impl : v1::Panel::Service {
     return cuts == my_cut ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the line was cut");
   }
 
+  static grpc::Status Removed() {
+    return {grpc::StatusCode::PERMISSION_DENIED, "this reader was removed", "Ask the hospital's IT for a new one."};
+  }
+
   grpc::Status ListCases(grpc::ServerContext*, const v1::ListCasesRequest*, v1::ListCasesReply* reply) override {
     std::lock_guard lock(mutex);
+    if (removed) return Removed();
     *reply->add_cases() = Summary();
     return grpc::Status::OK;
   }
@@ -143,7 +149,7 @@ struct FakePanel::Impl : v1::Panel::Service {
   std::condition_variable changed;
   v1::PanelState state = ExampleState(0, 10);
   int revision = 0, cuts = 0;
-  bool predicted = true, stopping = false;
+  bool predicted = true, stopping = false, removed = false, mute = false;
   std::int64_t held_after = -1;
   std::vector<std::int64_t> sent;
   std::unique_ptr<grpc::Server> server;
@@ -188,6 +194,18 @@ void FakePanel::Release() {
 std::vector<std::int64_t> FakePanel::SentSlices() const {
   std::lock_guard lock(impl_->mutex);
   return impl_->sent;
+}
+
+void FakePanel::RemoveReader() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->removed = true;
+  impl_->changed.notify_all();
+}
+
+void FakePanel::SetMute(bool mute) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->mute = mute;
+  impl_->changed.notify_all();
 }
 
 void FakePanel::CutLines() {

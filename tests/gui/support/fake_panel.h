@@ -25,6 +25,8 @@ class FakePanel {
   void HoldImagesAfter(std::int64_t slabs);  // stops sending until Release()
   void Release();
   std::vector<std::int64_t> SentSlices() const;  // first slice of each slab, in order
+  void RemoveReader();                           // refuses in a site node's words, open streams too
+  void SetMute(bool mute);                       // takes calls and never says a word
   void CutLines();                               // ends every open stream; the port stays
 
  private:

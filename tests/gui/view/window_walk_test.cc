@@ -239,10 +239,27 @@ TEST_F(WindowWalk, ACutLineIsToldAndMadeAgain) {
   desktop_.Start();
   ASSERT_TRUE(WaitFor([this] { return !desktop_.rounds().view().federation.empty(); }));
   panel_.CutLines();
-  ASSERT_TRUE(WaitFor([this] { return desktop_.rounds().link().startsWith("Not connected: "); }));
+  ASSERT_TRUE(WaitFor([this] { return desktop_.rounds().link() == "Not connected; trying again"; }));
+  auto* trouble = Find<QLabel>("trouble");
+  EXPECT_TRUE(trouble->isVisible());
+  EXPECT_THAT(trouble->text().toStdString(), HasSubstr(" does not answer\nCheck that it runs there"));
   panel_.Push(ExampleState(2, 10));
   ASSERT_TRUE(WaitFor([this] { return desktop_.rounds().link().isEmpty(); }));
+  EXPECT_FALSE(trouble->isVisible()) << "all is well again";
   ASSERT_TRUE(WaitFor([this] { return desktop_.rounds().view().round == 3; }));
+}
+
+TEST_F(WindowWalk, AReaderWhoIsRemovedIsToldOnEveryPage) {
+  OpenCase();
+  panel_.RemoveReader();
+  ASSERT_TRUE(WaitFor([this] { return desktop_.rounds().link() == "Not connected"; }));
+  auto* trouble = Find<QLabel>("trouble");
+  for (const Page page : {Page::kCase, Page::kRounds}) {
+    window_.ShowPage(page);
+    EXPECT_TRUE(trouble->isVisible());
+    EXPECT_EQ(trouble->text(), "this reader was removed\nAsk the hospital's IT for a new one.");
+  }
+  Keep(window_.TakePicture(), "reader_removed");
 }
 
 TEST_F(WindowWalk, ANewPredictionAppearsByItself) {
@@ -306,8 +323,27 @@ TEST(SiteLinkTest, AForeignCertificateGetsNothing) {
   FakePanel panel(MakeSyntheticCase());
   Desktop desktop(std::make_unique<SiteLink>(panel.ForeignReader()));
   desktop.Start();
-  ASSERT_TRUE(WaitFor([&] { return desktop.rounds().link().contains("cannot reach the site node at 127.0.0.1:"); }));
+  auto* trouble = desktop.window().findChild<QLabel*>("trouble");
+  ASSERT_TRUE(WaitFor([&] { return trouble->text().contains("the site node at 127.0.0.1:"); }));
+  EXPECT_THAT(trouble->text().toStdString(), HasSubstr("ask the hospital's IT for a new one"));
   EXPECT_TRUE(desktop.rounds().view().federation.empty());
+  EXPECT_EQ(desktop.rounds().headline(),
+            "Nothing is known of the federation: there is no connection to the site node.");
+  desktop.window().resize(1280, 800);
+  desktop.window().show();
+  Keep(desktop.window().TakePicture(), "no_answer");
+}
+
+TEST(SiteLinkTest, ASiteNodeThatTakesTheCallAndSaysNothingDoesNotAnswer) {
+  FakePanel panel(MakeSyntheticCase());
+  panel.SetMute(true);
+  Desktop desktop(std::make_unique<SiteLink>(panel.Reader(), std::chrono::milliseconds(300)));
+  desktop.Start();
+  ASSERT_TRUE(WaitFor([&] { return !desktop.rounds().link().isEmpty(); }));
+  EXPECT_THAT(desktop.window().findChild<QLabel*>("trouble")->text().toStdString(), HasSubstr(" does not answer\n"));
+  panel.SetMute(false);
+  ASSERT_TRUE(WaitFor([&] { return desktop.rounds().link().isEmpty(); }));
+  EXPECT_FALSE(desktop.rounds().view().federation.empty());
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ TEST_F(EnrolmentTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetch
   EXPECT_FALSE(roster_->EnrolmentOpen());  // it has been here: nothing is to be fetched
   Join("Coast");
   EXPECT_TRUE(roster_->EnrolmentOpen());
-  roster_->Seen(SiteId("coast"));  // it has a session, so it has its certificate
+  roster_->Seen(SiteId("coast"), clock_.Wall());  // it has a session, so it has its certificate
   EXPECT_FALSE(roster_->EnrolmentOpen());
 }
 
@@ -171,7 +171,7 @@ TEST_F(EnrolmentTest, ARestartKeepsEverything) {
   const std::string north = Join("North"), ann = roster_->AddAdministrator("ann", Request()).ToPem();
   clock_.Advance(1min);
   roster_->SetData(SiteId("north"), 412, 31);
-  roster_->Seen(SiteId("north"));
+  roster_->Seen(SiteId("north"), clock_.Wall());
   Join("Coast");
   roster_->Revoke(SiteId("coast"));
   const std::string hill = Token("Hill"), valley = Token("Valley");

@@ -210,7 +210,7 @@ TEST_F(RosterTest, KeepsWhatSitesSayAndNamesThoseThereAre) {
   EXPECT_EQ(roster_->Get(SiteId("north")).training_patients, -1);  // not said yet
   roster_->SetData(SiteId("north"), 12, 3);
   clock_.Advance(1h);
-  roster_->Seen(SiteId("north"));
+  roster_->Seen(SiteId("north"), clock_.Wall());
   Open();
   const SiteRecord north = roster_->Get(SiteId("north"));
   EXPECT_EQ(north.training_patients, 12);

@@ -30,10 +30,10 @@ TEST(RealCases, EveryPatientIsFoundAndSegReadsBackEqual) {
   for (const PatientCase& patient : scan.cases) {
     ASSERT_TRUE(patient.contour) << patient.no_contour;
     EXPECT_NE(patient.contour->string().find("/PET/"), std::string::npos) << *patient.contour;
-    const LabelMap map = ToLabelMap(ReadRtStruct(*patient.contour), "GTV*", patient.pet.geometry);
+    const LabelMap map = ToLabelMap(ReadRtStruct(*patient.contour), "GTV*", patient.pet);
     const auto file = folder.path() / "x.dcm";
     WriteSeg(file, patient.pet, map, {});
-    EXPECT_EQ(ReadSeg(file, patient.pet.geometry).voxels, map.voxels);
+    EXPECT_EQ(ReadSeg(file, patient.pet).voxels, map.voxels);
     EXPECT_FALSE(ValidatorFindsErrors(file)) << patient.pet.slices.front().file;
   }
 }

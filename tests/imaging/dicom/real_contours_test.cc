@@ -34,7 +34,7 @@ struct Comparison {
 
 Comparison Compare(const fs::path& folder) {
   const Series series = ReadSeries(folder / "image");
-  const LabelMap ours = ToLabelMap(ReadRtStruct(folder / "RTSTRUCT.dcm"), "GTV*", series.geometry);
+  const LabelMap ours = ToLabelMap(ReadRtStruct(folder / "RTSTRUCT.dcm"), "GTV*", series);
   LabelMap theirs = ReadNiftiLabelMap(folder / "reference_mask.nii.gz");
   EXPECT_TRUE(SameGrid(ours.geometry, theirs.geometry, 0.02)) << folder;
   theirs.geometry = ours.geometry;

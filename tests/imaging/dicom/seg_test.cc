@@ -66,8 +66,12 @@ TEST_F(SegTest, SaysWhoMadeItAndOfWhat) {
   ASSERT_EQ(info.algorithms.size(), 3u);
   EXPECT_EQ(info.algorithms[0], "Consilium 0.1, model " + d.model_digest.Short());
   EXPECT_EQ(info.size, (Size3{9, 7, 12}));  // three segments in four slices
-  EXPECT_EQ(info.referenced_series_uid, source.info.series_uid);
-  EXPECT_EQ(info.frame_of_reference_uid, source.info.frame_of_reference_uid);
+  EXPECT_EQ(info.source.patient_id, source.info.patient_id);
+  EXPECT_EQ(info.source.series_uids, std::vector{source.info.series_uid});
+  EXPECT_EQ(info.source.frames_of_reference, std::vector{source.info.frame_of_reference_uid});
+  std::vector<PatientText> images;
+  for (const Slice& slice : source.slices) images.push_back(slice.sop_instance_uid);
+  EXPECT_EQ(info.source.sop_instance_uids, images);
   ExpectValid();
 
   d.origin = SegOrigin::kManual;

@@ -182,6 +182,44 @@ TEST_F(SeriesReaderTest, GapsDuplicatesAndMixturesAreNamed) {
   ExpectRejected(single, "only one slice: no volume");
 }
 
+// A slice that says nothing of its series any more: the file is told as the cause, not only the gap that it leaves.
+TEST_F(SeriesReaderTest, UnreadableSlicesAreTheCauseOfAGap) {
+  const auto written = WriteSeries(folder_ / "s", {});
+  const auto reason = [&] {
+    const SeriesScan scan = ScanFolder(folder_ / "s");
+    EXPECT_TRUE(scan.usable.empty());
+    for (const RejectedSeries& r : scan.rejected)
+      if (r.place == folder_ / "s") return r.reason;
+    return std::string("not rejected");
+  };
+  const std::string whole = ReadFileBytes(written[2]), name = written[2].filename().string();
+  const std::string words =
+      "not readable: " + name + "; so there are missing slices: largest gap 8.0 mm, spacing 4.0 mm";
+  WriteFileBytes(written[2], whole.substr(0, 150));  // within the header
+  EXPECT_EQ(reason(), words);
+  WriteFileBytes(written[2], "");  // the copy broke off
+  EXPECT_EQ(reason(), words);
+  ExpectError(ErrorCode::kFailedPrecondition, "cannot be used: " + words, [&] { ReadSeries(folder_ / "s"); });
+  WriteFileBytes(folder_ / "s" / "notes.txt", "");  // not named like a slice
+  WriteFileBytes(written[1], std::string(5000, 'x'));
+  EXPECT_EQ(reason(), "not readable: " + written[1].filename().string() + ", " + name +
+                          "; so there are missing slices: largest gap 12.0 mm, spacing 4.0 mm");
+  std::filesystem::remove(written[1]);
+  std::filesystem::remove(written[2]);
+  EXPECT_EQ(reason(), "missing slices: largest gap 12.0 mm, spacing 4.0 mm") << "nothing unreadable: only a gap";
+}
+
+TEST_F(SeriesReaderTest, FurtherDamagedSlicesAreCounted) {
+  const auto written = WriteSeries(folder_ / "s", {});
+  for (const std::size_t k : {1U, 3U})
+    std::filesystem::resize_file(written[k], std::filesystem::file_size(written[k]) - 10);
+  const SeriesScan scan = ScanFolder(folder_ / "s");
+  ASSERT_EQ(scan.rejected.size(), 1U);
+  EXPECT_EQ(scan.rejected[0].place, written[1]);
+  EXPECT_NE(scan.rejected[0].reason.find(" (further damaged files of this series: 1)"), std::string::npos)
+      << scan.rejected[0].reason;
+}
+
 TEST_F(SeriesReaderTest, MissingTagsAreNamed) {
   const std::vector<std::pair<std::uint32_t, std::string>> tags = {
       {0x00080018, "SOPInstanceUID (0008,0018)"},

@@ -34,9 +34,9 @@ class StudyFinderTest : public testing::Test {
                         const std::string& frame = {}) {
     RtStruct s;
     s.file = folder_.path() / patient / file;
-    s.patient_id = PatientText(patient);
-    s.frame_of_reference_uid = PatientText(frame.empty() ? "1.2.9." + patient : frame);
-    s.referenced_series_uids = {PatientText("1.2.8." + patient + (refers_to_pet ? ".1" : ".2"))};
+    s.source.patient_id = PatientText(patient);
+    s.source.frames_of_reference = {PatientText(frame.empty() ? "1.2.9." + patient : frame)};
+    s.source.series_uids = {PatientText("1.2.8." + patient + (refers_to_pet ? ".1" : ".2"))};
     s.rois = {{roi, {{{-9, 21, -22}, {-1, 21, -22}, {-1, 33, -22}, {-9, 33, -22}}}}};
     WriteRtStruct(s);
     return s.file;
@@ -102,9 +102,14 @@ TEST_F(StudyFinderTest, TheBestOfSeveralContoursIsTaken) {
 TEST_F(StudyFinderTest, AnotherPatientsContourIsNotTaken) {
   WritePatient("31");
   WritePatient("32");
-  const auto file = WriteContour("32", "rt.dcm", "GTV", true, "1.2.9.31");  // its frame says 31, its patient 32
-  const CaseScan scan = FindCases(folder_.path());
+  WriteContour("32", "rt.dcm", "GTV", true, "1.2.9.31");  // its frame says 31, its patient 32
+  CaseScan scan = FindCases(folder_.path());
   ASSERT_EQ(scan.cases.size(), 2u);
+  EXPECT_EQ(scan.cases[0].no_contour, "no contour (RTSTRUCT) of this patient");
+  EXPECT_FALSE(scan.cases[1].contour) << "where it lies in the frame of 32 is not known";
+  EXPECT_EQ(scan.cases[1].no_contour, "no contour named like GTV*,Tumour*,Tumor* in the frame of reference of the PET");
+  const auto file = WriteContour("32", "rt.dcm", "GTV", true);
+  scan = FindCases(folder_.path());
   EXPECT_FALSE(scan.cases[0].contour);
   EXPECT_EQ(scan.cases[1].contour, file);
 }

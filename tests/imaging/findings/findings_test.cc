@@ -43,7 +43,7 @@ TEST(FindLesions, JoinsCornersAndOrdersBySize) {
   EXPECT_NEAR(found.lesions[0].volume_ml, 0.02, 1e-12);
   EXPECT_EQ(found.lesions[0].suv_max, 6);
   EXPECT_EQ(found.lesions[0].suv_mean, 5.5);
-  EXPECT_EQ(found.lesions[0].probability, 1);
+  EXPECT_EQ(found.lesions[0].probability, std::nullopt) << "a mask alone has none";
   EXPECT_NEAR(found.lesions[0].centroid_mm.x, 10 + 2 * 5.5, 1e-12);
   EXPECT_NEAR(found.lesions[0].centroid_mm.z, 30 + 2.5 * 5.5, 1e-12);
   EXPECT_EQ(found.labels.voxels[0], 2);

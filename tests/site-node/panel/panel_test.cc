@@ -180,7 +180,7 @@ TEST_F(PanelTest, ARemovedReaderIsRefusedAtOnceInWords) {
   readers_.Remove("dr-lee");
   const Error error = ToError(List(stub), "panel");
   EXPECT_EQ(error.code(), ErrorCode::kPermissionDenied);
-  EXPECT_THAT(error.what(), HasSubstr("may not look at the panel any more"));
+  EXPECT_THAT(error.what(), HasSubstr("this reader was removed and may not look at the panel any more"));
   EXPECT_THAT(error.next_step(), HasSubstr("reader add"));
 }
 
@@ -206,6 +206,20 @@ TEST_F(PanelTest, StateIsPushedOnEveryChange) {
   EXPECT_EQ(state.activity(), "training round 3 (41 %)");
   context.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(PanelTest, ARemovedReadersOpenStreamEndsThoughNothingChanges) {
+  const Stub stub = Dial(Reader());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  const auto stream = stub->Watch(&context, {});
+  v1::PanelState state;
+  ASSERT_TRUE(stream->Read(&state));
+  readers_.Remove("dr-lee");
+  EXPECT_FALSE(stream->Read(&state));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_THAT(status.error_message(), HasSubstr("this reader was removed"));
 }
 
 TEST_F(PanelTest, ACaseComesWithImagesContourAndPrediction) {

@@ -28,7 +28,7 @@ Prediction Make(const std::string& id, const std::string& model, std::int64_t ve
   prediction.labels.voxels[10] = 1;
   prediction.labels.voxels[11] = 1;
   prediction.labels.voxels[59] = 2;
-  prediction.lesions = {{1, 0.3, 9.5, 4.25, 0.875, {1.0 / 3, -2, 3}}, {2, 0.1, 5, 3, 0.6, {7, 8, 9}}};
+  prediction.lesions = {{1, 0.3, 9.5, 4.25, 0.875, {1.0 / 3, -2, 3}}, {2, 0.1, 5, 3, std::nullopt, {7, 8, 9}}};
   prediction.entropy = 0.1 + 0.2;
   prediction.dice = 2.0 / 3;
   return prediction;
@@ -54,6 +54,8 @@ TEST_F(PredictionStoreTest, WhatIsStoredIsReadBackBitForBit) {
   EXPECT_EQ(read->dice, made.dice);
   ASSERT_EQ(read->lesions.size(), 2U);
   EXPECT_EQ(read->lesions[0].suv_max, 9.5);
+  EXPECT_EQ(read->lesions[0].probability, 0.875);
+  EXPECT_EQ(read->lesions[1].probability, std::nullopt);
   EXPECT_EQ(read->lesions[0].centroid_mm, made.lesions[0].centroid_mm);
   EXPECT_FALSE(again.Get(CaseId("case-a"), DigestOf("m2")));
   EXPECT_FALSE(again.Newest(CaseId("case-b")));

@@ -22,12 +22,13 @@ namespace fs = std::filesystem;
 class Convert : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    made_ = RunConsilium("phantom --patients 1 --style coast --seed 5 --json --out " + (Shared() / "p").string());
+    made_ = RunConsilium("phantom --patients 2 --style coast --seed 5 --json --out " + (Shared() / "p").string());
   }
   static void TearDownTestSuite() { fs::remove_all(Shared()); }
   static fs::path Shared() { return fs::path(testing::TempDir()) / ("convert_test_" + std::to_string(getpid())); }
   static fs::path Patient() { return Shared() / "p" / "coast-001"; }
   static fs::path Contours() { return Patient() / "PET" / "RTSTRUCT.dcm"; }
+  static fs::path ContoursOfAnother() { return Shared() / "p" / "coast-002" / "PET" / "RTSTRUCT.dcm"; }
   static Ran ConvertPet(const std::string& words) {
     return RunConsilium("convert " + (Patient() / "PET" / "image").string() + " " + words);
   }
@@ -39,7 +40,7 @@ class Convert : public testing::Test {
 TEST_F(Convert, PhantomsAreCountedAsTheyLie) {
   ASSERT_EQ(made_.exit_code, 0) << made_.err;
   const auto json = nlohmann::json::parse(made_.out);
-  EXPECT_EQ(json.at("patients"), 1);
+  EXPECT_EQ(json.at("patients"), 2);
   EXPECT_EQ(json.at("style"), "coast");
   std::int64_t files = 0;
   std::uint64_t bytes = 0;
@@ -50,7 +51,10 @@ TEST_F(Convert, PhantomsAreCountedAsTheyLie) {
   }
   EXPECT_EQ(json.at("files"), files);
   EXPECT_EQ(json.at("bytes"), bytes);
-  EXPECT_EQ(json.at("tumours"), MatchingRois(ReadRtStruct(Contours()), "GTV*").size());
+  std::size_t tumours = 0;
+  for (const fs::path& contours : {Contours(), ContoursOfAnother()})
+    tumours += MatchingRois(ReadRtStruct(contours), "GTV*").size();
+  EXPECT_EQ(json.at("tumours"), tumours);
 }
 
 TEST_F(Convert, PhantomMistakesAreSaid) {
@@ -93,8 +97,20 @@ TEST_F(Convert, AContourBecomesASegOfThisSeries) {
   const Series series = ReadSeries(Patient() / "PET" / "image");
   const LabelMap mask = ToLabelMap(ReadRtStruct(Contours()), "GTV*", series.geometry);
   EXPECT_EQ(ReadSeg(Shared() / "c.dcm", series.geometry).voxels, mask.voxels);
-  EXPECT_EQ(ReadSegInfo(Shared() / "c.dcm").referenced_series_uid, series.info.series_uid);
+  EXPECT_EQ(ReadSegInfo(Shared() / "c.dcm").source.series_uids, std::vector{series.info.series_uid});
   EXPECT_THAT(ran.out, HasSubstr(std::to_string(mask.CountNonZero()) + " of them inside the contour"));
+}
+
+TEST_F(Convert, AnotherPatientsContourIsRefused) {
+  for (const char* name : {"other.dcm", "other.nii.gz"}) {
+    const Ran ran = ConvertPet("--contours " + ContoursOfAnother().string() + " " + To(name));
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err,
+                HasSubstr("error: cannot put the RTSTRUCT " + ContoursOfAnother().string() + " on the series " +
+                          (Patient() / "PET" / "image").string() + ": it belongs to another patient than the images"));
+    EXPECT_THAT(ran.err, HasSubstr("\n  Give the RTSTRUCT that was made on these images."));
+    EXPECT_FALSE(fs::exists(Shared() / name));
+  }
 }
 
 TEST_F(Convert, MistakesAreSaid) {

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/tools/consilium/front_door.h"
 #include "tools/consilium/libraries.h"
@@ -23,6 +26,24 @@ TEST(Doctor, TellsOfMachineGpuLibrariesAndChecks) {
         "3.6.", "OpenSSL", "Checks\n", "cuDNN, NCCL and protobuf only once"}) {
     EXPECT_THAT(ran.out, HasSubstr(words));
   }
+}
+
+// protoc comes from the same package; it says "libprotoc 3.21.12".
+TEST(Doctor, TellsProtobufsVersionAsItsCompilerDoes) {
+  FILE* pipe = popen("protoc --version", "r");
+  ASSERT_NE(pipe, nullptr);
+  std::array<char, 64> line{};
+  ASSERT_NE(std::fgets(line.data(), line.size(), pipe), nullptr);
+  EXPECT_EQ(pclose(pipe), 0);
+  std::istringstream words(line.data());
+  std::string name, version;
+  words >> name >> version;
+  const Ran ran = RunConsilium("doctor --json");
+  std::string told;
+  for (const auto& library : nlohmann::json::parse(ran.out).at("programs").at("consilium")) {
+    if (library.at("name").get<std::string>().starts_with("libprotobuf.so")) told = library.at("version");
+  }
+  EXPECT_EQ(told, version);
 }
 
 TEST(Doctor, AllShowsEveryFile) {
