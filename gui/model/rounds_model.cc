@@ -155,7 +155,7 @@ SiteRow RoundsModel::RowOf(const FederationView::Site& site) const {
   row.ours = site.site == view_.our_site;
   row.good =
       site.state != "suspended" && site.state != "revoked" && site.progress != "lost" && site.progress != "rejected";
-  row.state = Text(site.state);
+  row.state = site.state == "approved" ? tr("not connected") : Text(site.state);
   row.doing = Doing(site, running);
   if (running && site.progress == "training") row.fraction = site.fraction;
   if (running && site.progress == "accepted") row.fraction = 1;

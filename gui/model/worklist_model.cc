@@ -5,6 +5,18 @@
 #include <algorithm>
 
 namespace consilium {
+namespace {
+
+// A DICOM person name for people (PS3.5 6.2, PN): "Phantom^Paula^^Dr" is "Phantom, Paula, Dr". Only the first way of
+// writing it, which '=' ends. Other text stays as it is.
+QString PersonName(const QString& text) {
+  if (!text.contains('^')) return text;
+  QStringList parts = text.section('=', 0, 0).split('^', Qt::SkipEmptyParts);
+  for (QString& part : parts) part = part.trimmed();
+  return parts.join(", ");
+}
+
+}  // namespace
 
 void WorklistModel::Show(const std::vector<CaseItem>& items) {
   const auto find = [](const std::vector<CaseItem>& all, const std::string& id) -> const CaseItem* {
@@ -33,7 +45,8 @@ void WorklistModel::Step(int by) {
 }
 
 QString WorklistModel::Title(const CaseItem& item) {
-  const QString name = QString::fromStdString(item.patient.empty() ? item.id : item.patient);
+  const QString person = PersonName(QString::fromStdString(item.patient));
+  const QString name = person.isEmpty() ? QString::fromStdString(item.id) : person;
   if (item.study_date.size() != 8) return name;
   const QString date = QString::fromStdString(item.study_date);
   return name + "\n" + date.left(4) + "-" + date.mid(4, 2) + "-" + date.right(2);

@@ -177,7 +177,7 @@ void MainWindow::ShowPage(Page page) {
 Page MainWindow::page() const { return pages_->currentIndex() == 0 ? Page::kRounds : Page::kCase; }
 
 void MainWindow::ShowTrouble(const QString& text) {
-  trouble_->setText(text);
+  trouble_->setText(text.left(1).toUpper() + text.mid(1));
   trouble_->setVisible(!text.isEmpty());
 }
 

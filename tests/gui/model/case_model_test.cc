@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <QSet>
+#include <map>
 
 #include "gui/model/key_table.h"
 #include "gui/model/worklist_model.h"
@@ -206,6 +207,14 @@ TEST(WorklistModel, WordsOfALine) {
   item.patient = "Lee";
   item.study_date = "20260102";
   EXPECT_EQ(WorklistModel::Title(item), "Lee\n2026-01-02");
+  for (const auto& [written, shown] : std::map<std::string, QString>{{"PHANTOM^north-001", "PHANTOM, north-001"},
+                                                                     {"Lee^Ann^M.^^", "Lee, Ann, M."},
+                                                                     {"Yamada^Tarou=X^Y=Z^Z", "Yamada, Tarou"},
+                                                                     {"^", "case-7"},
+                                                                     {"A=7", "A=7"}}) {
+    item.patient = written;
+    EXPECT_EQ(WorklistModel::Title(item), shown + "\n2026-01-02") << written;
+  }
   EXPECT_EQ(WorklistModel::Finding(item), "no prediction, contour drawn");
   item.has_reference = false;
   EXPECT_EQ(WorklistModel::Finding(item), "no prediction yet");

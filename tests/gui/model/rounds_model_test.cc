@@ -113,6 +113,7 @@ TEST_F(RoundsModelTest, SitesAreShownWithWhatTheyDoNow) {
   EXPECT_EQ(rows[1].dice, "-");
   EXPECT_FALSE(rows[2].good);
   EXPECT_EQ(rows[2].doing, "lost in this round");
+  EXPECT_EQ(rows[2].state, "not connected") << "an approved site that is away";
   EXPECT_EQ(rows[2].last_seen, "4 min ago");
   EXPECT_NEAR(model_.progress(), 0.2, 1e-9);
 }

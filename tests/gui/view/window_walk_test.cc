@@ -257,7 +257,7 @@ TEST_F(WindowWalk, AReaderWhoIsRemovedIsToldOnEveryPage) {
   for (const Page page : {Page::kCase, Page::kRounds}) {
     window_.ShowPage(page);
     EXPECT_TRUE(trouble->isVisible());
-    EXPECT_EQ(trouble->text(), "this reader was removed\nAsk the hospital's IT for a new one.");
+    EXPECT_EQ(trouble->text(), "This reader was removed\nAsk the hospital's IT for a new one.");
   }
   Keep(window_.TakePicture(), "reader_removed");
 }
@@ -324,7 +324,7 @@ TEST(SiteLinkTest, AForeignCertificateGetsNothing) {
   Desktop desktop(std::make_unique<SiteLink>(panel.ForeignReader()));
   desktop.Start();
   auto* trouble = desktop.window().findChild<QLabel*>("trouble");
-  ASSERT_TRUE(WaitFor([&] { return trouble->text().contains("the site node at 127.0.0.1:"); }));
+  ASSERT_TRUE(WaitFor([&] { return trouble->text().contains("The site node at 127.0.0.1:"); }));
   EXPECT_THAT(trouble->text().toStdString(), HasSubstr("ask the hospital's IT for a new one"));
   EXPECT_TRUE(desktop.rounds().view().federation.empty());
   EXPECT_EQ(desktop.rounds().headline(),

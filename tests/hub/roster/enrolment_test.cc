@@ -120,7 +120,7 @@ TEST_F(EnrolmentTest, EnrolmentIsOpenFromTheInvitationUntilTheCertificateIsFetch
   EXPECT_FALSE(roster_->EnrolmentOpen());
   roster_->Approve(SiteId("north"));  // it was lost on the way: the administrator opens once more
   EXPECT_TRUE(roster_->EnrolmentOpen());
-  roster_->Seen(SiteId("north"));
+  roster_->Seen(SiteId("north"), clock_.Wall());
   roster_->Approve(SiteId("north"));
   EXPECT_FALSE(roster_->EnrolmentOpen());  // it has been here: nothing is to be fetched
   Join("Coast");
