@@ -43,7 +43,7 @@ void Desktop::Connect() {
   });
   connect(source_.get(), &CaseSource::CaseOpened, this, [this](const std::shared_ptr<const CaseContent>& content) {
     if (content->item.id != worklist_.open()) return;  // another one was chosen since
-    window_.ShowTrouble({});
+    window_.ShowTrouble(link_.what.empty() ? QString() : Words(link_));
     case_.Show(content);
   });
   connect(source_.get(), &CaseSource::SlabArrived, this, [this](const std::shared_ptr<const Slab>& slab) {

@@ -40,7 +40,8 @@ TEST(Doctor, TellsProtobufsVersionAsItsCompilerDoes) {
   words >> name >> version;
   const Ran ran = RunConsilium("doctor --json");
   std::string told;
-  for (const auto& library : nlohmann::json::parse(ran.out).at("programs").at("consilium")) {
+  const auto json = nlohmann::json::parse(ran.out);
+  for (const auto& library : json.at("programs").at("consilium")) {
     if (library.at("name").get<std::string>().starts_with("libprotobuf.so")) told = library.at("version");
   }
   EXPECT_EQ(told, version);
