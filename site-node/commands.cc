@@ -180,10 +180,7 @@ void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std
   const SiteSettings settings = ReadSettings(place);
   std::string address = panel.value_or(settings.panel_listen);
   const std::filesystem::path served = place.root() / "panel.address";
-  if (!panel && std::filesystem::exists(served)) {
-    const std::vector<std::byte> bytes = ReadFile(served, 4096);
-    address.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
+  if (!panel && std::filesystem::exists(served)) address = ReadTextFile(served, 4096);
   if (std::filesystem::exists(out)) {
     throw Error(ErrorCode::kAlreadyExists, fmt::format("{} is there already", out.string()), "Choose another file.");
   }

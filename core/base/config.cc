@@ -182,9 +182,7 @@ ConfigReader ConfigReader::FromText(std::string_view toml, std::string_view name
 }
 
 ConfigReader ConfigReader::FromFile(const std::filesystem::path& file) {
-  const auto bytes = ReadFile(file, kLargestFile);
-  return FromText(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
-                  file.filename().string());
+  return FromText(ReadTextFile(file, kLargestFile), file.filename().string());
 }
 
 void ConfigReader::Field(std::string_view key, bool& value, std::string_view) {

@@ -150,6 +150,11 @@ std::vector<std::byte> ReadFile(const fs::path& file, std::uint64_t limit) {
   return bytes;
 }
 
+std::string ReadTextFile(const fs::path& file, std::uint64_t limit) {
+  const std::vector<std::byte> bytes = ReadFile(file, limit);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 void WriteFileDurably(const fs::path& file, std::span<const std::byte> bytes, unsigned mode, Disk& disk) {
   fs::path made;
   const FileDescriptor fd(OpenTemporary(file, mode, made));

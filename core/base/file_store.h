@@ -28,6 +28,7 @@ Disk& SystemDisk();
 
 // Reads a whole file; throws Error(kNotFound) or Error(kResourceExhausted) above `limit` bytes, before allocating.
 std::vector<std::byte> ReadFile(const std::filesystem::path& file, std::uint64_t limit = std::uint64_t{1} << 34);
+std::string ReadTextFile(const std::filesystem::path& file, std::uint64_t limit = std::uint64_t{1} << 20);
 
 // Replaces a file so that after a crash it holds either the old bytes or the new: temporary file in the same folder,
 // write, fsync, rename, fsync of the folder. `mode` as for open(2). Throws Error(kResourceExhausted) when the disk is

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kCardKey = "consilium.card";
 constexpr std::int64_t kFormat = 1;
-constexpr std::int64_t kUsualPatch = 48;
+constexpr std::int64_t kUsualPatch = 48;     // of cards that were written before they held one
 constexpr std::int64_t kLargestPatch = 512;  // as in TrainPlan
 
 template <class V, class Card>
@@ -70,11 +70,6 @@ GlobalModel ToModel(ParametersFile file, std::string_view name, const Digest& di
 
 }  // namespace
 
-std::int64_t DefaultPatch(const NetworkSpec& network) {
-  const std::int64_t factor = network.GridFactor();
-  return std::max((kUsualPatch + factor - 1) / factor, std::int64_t{2}) * factor;
-}
-
 std::string ToJson(const ModelCard& card) {
   JsonWriter writer;
   writer.Field("format", kFormat);
@@ -100,11 +95,10 @@ ModelCard ModelCardFromJson(std::string_view json, std::string_view name) {
   } catch (const Error& error) {
     throw Error(error.code(), what + ": " + error.what(), error.next_step());
   }
-  if (!parsed.contains("patch")) card.patch = DefaultPatch(card.network);
-  const std::int64_t factor = card.network.GridFactor();
-  Require(card.patch % factor == 0 && card.patch >= 2 * factor && card.patch <= kLargestPatch,
-          what + ": `patch` is " + std::to_string(card.patch) + "; it must be a multiple of " + std::to_string(factor) +
-              ", at least twice that and at most 512");
+  if (!parsed.contains("patch")) card.patch = card.network.PatchFrom(kUsualPatch);
+  Require(card.patch <= kLargestPatch && card.patch == card.network.PatchFrom(card.patch),
+          what + ": `patch` is " + std::to_string(card.patch) + "; it must be a multiple of " +
+              std::to_string(card.network.GridFactor()) + ", at least twice that and at most 512");
   Require(card.sites >= 0 && card.samples >= 0, what + ": a count is negative");
   return card;
 }

@@ -33,9 +33,6 @@ struct ModelCard {
   friend bool operator==(const ModelCard&, const ModelCard&) = default;
 };
 
-// For cards that were written before they held a patch: 48, or the next edge that fits the network.
-std::int64_t DefaultPatch(const NetworkSpec& network);
-
 std::string ToJson(const ModelCard& card);
 ModelCard ModelCardFromJson(std::string_view json, std::string_view name);  // throws Error(kInvalidArgument)
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/network_spec.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -36,6 +37,11 @@ void RequireBetween(std::string_view field, std::int64_t value, std::int64_t low
 }
 
 }  // namespace
+
+std::int64_t NetworkSpec::PatchFrom(std::int64_t edge) const {
+  const std::int64_t factor = GridFactor();
+  return std::max((edge + factor - 1) / factor, std::int64_t{2}) * factor;
+}
 
 void NetworkSpec::Validate() const {
   RequireBetween("input_channels", input_channels, 1, 16);

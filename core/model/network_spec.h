@@ -33,6 +33,9 @@ struct NetworkSpec {
 
   // Patch and tile edges must be multiples of this: 2^(stages-1).
   std::int64_t GridFactor() const { return std::int64_t{1} << (features.size() - 1); }
+  // The smallest edge from `edge` up that a patch may have: a multiple of GridFactor(), and at least two of them, since
+  // instance norm of the coarsest grid's only voxel is nothing.
+  std::int64_t PatchFrom(std::int64_t edge) const;
 
   friend bool operator==(const NetworkSpec&, const NetworkSpec&) = default;
 };

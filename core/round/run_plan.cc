@@ -63,12 +63,10 @@ void RunPlan::Validate() const {
   network.Validate();
   prep.Validate();
   train.Validate();
-  // The coarsest grid needs two voxels an edge: instance norm of a single one is nothing.
-  const std::int64_t factor = network.GridFactor();
-  Require(train.patch % factor == 0 && train.patch >= 2 * factor,
+  Require(train.patch == network.PatchFrom(train.patch),
           "`train.patch` is " + std::to_string(train.patch) + "; with " + std::to_string(network.features.size()) +
-              " stages it must be a multiple of " + std::to_string(factor) + ", at least twice that",
-          "Take " + std::to_string(std::max((train.patch / factor + 1) * factor, 2 * factor)) + ".");
+              " stages it must be a multiple of " + std::to_string(network.GridFactor()) + ", at least twice that",
+          "Take " + std::to_string(network.PatchFrom(train.patch)) + ".");
 }
 
 RunPlan ParseRunPlan(std::string_view toml, std::string_view name) {

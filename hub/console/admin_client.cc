@@ -21,16 +21,11 @@ constexpr std::uint64_t kFileLimit = 256 << 10;
 constexpr char kKeyBegin[] = "-----BEGIN PRIVATE KEY-----";
 constexpr char kCertificateBegin[] = "-----BEGIN CERTIFICATE-----";
 
-std::string ReadText(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = ReadFile(file, kFileLimit);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 // The file of `admin add`: key, certificate, authority.
 std::shared_ptr<grpc::Channel> MutualChannel(const std::string& hub, const std::filesystem::path& file) {
   Require(!file.empty(), "to reach a hub over the network you need an administrator's file",
           "Give --admin FILE; it is made on the hub's machine: consilium-hub admin add NAME --out FILE");
-  const std::string text = ReadText(file);
+  const std::string text = ReadTextFile(file, kFileLimit);
   const auto key = text.find(kKeyBegin), certificate = text.find(kCertificateBegin);
   const auto authority = certificate == std::string::npos ? certificate : text.find(kCertificateBegin, certificate + 1);
   Require(key != std::string::npos && authority != std::string::npos && key < certificate,
@@ -136,7 +131,7 @@ v1::StartRunReply AdminClient::StartRun(const std::filesystem::path& plan, const
                                         bool wait) {
   (void)ReadRunPlan(plan);  // wrong plans are refused here, with the file's own name
   v1::StartRunMessage message;
-  message.mutable_plan()->set_plan_toml(ReadText(plan));
+  message.mutable_plan()->set_plan_toml(ReadTextFile(plan, kFileLimit));
   message.mutable_plan()->set_plan_name(plan.string());
   message.mutable_plan()->set_wait(wait);
   std::unique_ptr<FileChunks> model;

@@ -23,8 +23,7 @@ std::string ReadText(const std::filesystem::path& file) {
     throw Error(ErrorCode::kNotFound, "there is no " + file.string(),
                 "Make the hub first: consilium-hub init DIR --name TEXT");
   }
-  const std::vector<std::byte> bytes = ReadFile(file, kPemLimit);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return ReadTextFile(file, kPemLimit);
 }
 
 Certificate IssueServer(const Certificate& authority, const PrivateKey& authority_key, const PublicKey& key,

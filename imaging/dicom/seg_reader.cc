@@ -124,26 +124,7 @@ Size3 SizeOf(DcmItem& dataset, const std::filesystem::path& file) {
   return {number(tag::kColumns, 65535), number(tag::kRows, 65535), number(tag::kFrames, 1e6)};
 }
 
-}  // namespace
-
-SegInfo ReadSegInfo(const std::filesystem::path& file) {
-  const DicomFile parsed = OpenSeg(file, ReadPart::kHeader);
-  DcmItem& dataset = DataSet(*parsed);
-  SegInfo info;
-  info.series_description = TextOf(dataset, tag::kSeriesDescription);
-  info.size = SizeOf(dataset, file);
-  info.frames = info.size.z;
-  info.source = ReadObjectSource(dataset);
-  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) {
-    info.segment_labels.push_back(TextOf(*segment, tag::kSegmentLabel));
-    info.algorithms.push_back(TextOf(*segment, tag::kAlgorithmName));
-  }
-  return info;
-}
-
-LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid) {
-  const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
-  DcmDataset& dataset = *parsed->getDataset();
+LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const Geometry& grid) {
   const Size3 size = SizeOf(dataset, file);
   const auto frames = ItemsOf(dataset, tag::kPerFrameGroups);
   if (static_cast<std::int64_t>(frames.size()) != size.z)
@@ -169,9 +150,32 @@ LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid) {
   return map;
 }
 
+}  // namespace
+
+SegInfo ReadSegInfo(const std::filesystem::path& file) {
+  const DicomFile parsed = OpenSeg(file, ReadPart::kHeader);
+  DcmItem& dataset = DataSet(*parsed);
+  SegInfo info;
+  info.series_description = TextOf(dataset, tag::kSeriesDescription);
+  info.size = SizeOf(dataset, file);
+  info.frames = info.size.z;
+  info.source = ReadObjectSource(dataset);
+  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) {
+    info.segment_labels.push_back(TextOf(*segment, tag::kSegmentLabel));
+    info.algorithms.push_back(TextOf(*segment, tag::kAlgorithmName));
+  }
+  return info;
+}
+
+LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid) {
+  const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
+  return LabelsOf(*parsed->getDataset(), file, grid);
+}
+
 LabelMap ReadSeg(const std::filesystem::path& file, const Series& series) {
-  RequireFit(ReadSegInfo(file).source, series, "SEG", file);
-  return ReadSeg(file, series.geometry);
+  const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
+  RequireFit(ReadObjectSource(*parsed->getDataset()), series, "SEG", file);
+  return LabelsOf(*parsed->getDataset(), file, series.geometry);
 }
 
 }  // namespace consilium

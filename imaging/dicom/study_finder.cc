@@ -56,8 +56,7 @@ int Fitness(const RtStruct& structures, const Series& pet, const std::string& ro
   if (!Misfit(structures.source, pet).empty()) return 0;
   const auto rois = MatchingRois(structures, roi_pattern);
   if (rois.empty()) return 0;
-  const auto& refers = structures.source.series_uids;
-  const bool to_pet = std::find(refers.begin(), refers.end(), pet.info.series_uid) != refers.end();
+  const bool to_pet = RefersTo(structures.source, pet);
   if (!to_pet && structures.source.frames_of_reference.empty()) return 0;  // nothing but the patient agrees
   return 1 + 2 * (to_pet ? 1 : 0) + (SaysPet(rois) ? 1 : 0);
 }

@@ -10,14 +10,6 @@
 #include "core/base/file_store.h"
 
 namespace consilium {
-namespace {
-
-std::string ReadPem(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = ReadFile(file, 1 << 16);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace
 
 SiteCredentials ReadCredentials(const SiteDirectory& place, const Secret* passphrase) {
   for (const auto& file : {place.key(), place.certificate(), place.authority()}) {
@@ -28,10 +20,10 @@ SiteCredentials ReadCredentials(const SiteDirectory& place, const Secret* passph
     }
   }
   SiteCredentials credentials;
-  const PrivateKey key = PrivateKey::FromPem(ReadPem(place.key()), passphrase);
+  const PrivateKey key = PrivateKey::FromPem(ReadTextFile(place.key()), passphrase);
   credentials.key_pem = key.ToPem();
-  credentials.certificate_pem = ReadPem(place.certificate());
-  credentials.authority_pem = ReadPem(place.authority());
+  credentials.certificate_pem = ReadTextFile(place.certificate());
+  credentials.authority_pem = ReadTextFile(place.authority());
   const Certificate certificate = Certificate::FromPem(credentials.certificate_pem);
   if (key.public_key() != certificate.public_key()) {
     throw Error(ErrorCode::kFailedPrecondition,

@@ -38,13 +38,8 @@ std::string Bare(const std::string& fingerprint) {
   return bare;
 }
 
-std::string ReadText(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = ReadFile(file, 1 << 16);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 PrivateKey ReadOrMakeKey(const SiteDirectory& place, const Secret* passphrase, std::ostream& out) {
-  if (std::filesystem::exists(place.key())) return PrivateKey::FromPem(ReadText(place.key()), passphrase);
+  if (std::filesystem::exists(place.key())) return PrivateKey::FromPem(ReadTextFile(place.key()), passphrase);
   const PrivateKey key = PrivateKey::Generate();
   WriteFileDurably(place.key(), key.ToPem(passphrase), 0600);
   out << (passphrase ? "Key made on this machine, encrypted with the passphrase.\n"
@@ -61,7 +56,7 @@ struct Pending {
 std::optional<Pending> ReadPending(const SiteDirectory& place) {
   for (const auto& file : {place.key(), place.invitation(), place.authority()})
     if (!std::filesystem::exists(file)) return std::nullopt;
-  return Pending{ReadSecretFile(place.invitation()), Certificate::FromPem(ReadText(place.authority()))};
+  return Pending{ReadSecretFile(place.invitation()), Certificate::FromPem(ReadTextFile(place.authority()))};
 }
 
 void KeepPending(const SiteDirectory& place, const Secret& token, const Certificate& authority) {

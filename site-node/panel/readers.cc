@@ -20,14 +20,9 @@ CREATE TABLE readers(
 constexpr std::int64_t kReaderDays = 365, kServerDays = 90, kAuthorityYears = 20;
 constexpr std::chrono::minutes kClockTolerance{5};
 
-std::string ReadPem(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = ReadFile(file, 1 << 16);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 PrivateKey OpenKey(const std::filesystem::path& file, const Secret* passphrase) {
   if (!std::filesystem::exists(file)) WriteFileDurably(file, PrivateKey::Generate().ToPem(passphrase), 0600);
-  return PrivateKey::FromPem(ReadPem(file), passphrase);
+  return PrivateKey::FromPem(ReadTextFile(file), passphrase);
 }
 
 Certificate OpenAuthority(const std::filesystem::path& file, const PrivateKey& key, WallTime now) {
@@ -35,7 +30,7 @@ Certificate OpenAuthority(const std::filesystem::path& file, const PrivateKey& k
     const Certificate made = MakeAuthority(key, "Consilium readers", kAuthorityYears, now - kClockTolerance);
     WriteFileDurably(file, made.ToPem());
   }
-  return Certificate::FromPem(ReadPem(file));
+  return Certificate::FromPem(ReadTextFile(file));
 }
 
 std::filesystem::path MadeFolder(const std::filesystem::path& dir) {

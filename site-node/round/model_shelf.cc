@@ -54,11 +54,9 @@ void ModelShelf::MakeCurrent(const Digest& model) {
 
 std::optional<Digest> ModelShelf::Current() const {
   if (!std::filesystem::exists(dir_ / "current.json")) return std::nullopt;
-  const std::vector<std::byte> bytes = ReadFile(dir_ / "current.json", 4096);
+  const std::string text = ReadTextFile(dir_ / "current.json", 4096);
   try {
-    const auto json =
-        nlohmann::json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-    const Digest current = Digest::FromHex(json.at("digest").get<std::string>());
+    const Digest current = Digest::FromHex(nlohmann::json::parse(text).at("digest").get<std::string>());
     return files_.Has(current) ? std::optional(current) : std::nullopt;
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorCode::kDataLoss, fmt::format("models/current.json is damaged: {}", error.what()),

@@ -333,7 +333,7 @@ TEST(Federation, ASiteWasLastSeenWhenItLastSaidSomething) {
   SiteEmulator silent(kit, silent_options);
   ASSERT_TRUE(silent.WaitFor([](const SiteEmulator& s) { return s.sessions > 0; }));
   const std::int64_t again = seen();
-  std::this_thread::sleep_for(700ms);
+  std::this_thread::sleep_for(700ms);  // in which it says nothing
   silent.Kill();
   federation.WaitFor([](const v1::FederationState& s) { return s.sites(0).state() != "connected"; });
   EXPECT_LT(seen(), again + 350);

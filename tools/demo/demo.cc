@@ -205,9 +205,9 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
   Predictor predictor(plan_.network, plan_.prep, model.parameters, {device_, 1, "auto"});  // as the sites do
   DiceSummary& site = result_.by_site[cohort.site];
   for (const fs::path& file : files) {
-    const auto patient = std::find_if(cohort.held_out.begin(), cohort.held_out.end(), [&](const StudyPatient& p) {
-      return RefersTo(ReadSegInfo(file).source, p.pet_series);
-    });
+    const ObjectSource made_for = ReadSegInfo(file).source;
+    const auto patient = std::find_if(cohort.held_out.begin(), cohort.held_out.end(),
+                                      [&](const StudyPatient& p) { return RefersTo(made_for, p.pet_series); });
     if (patient == cohort.held_out.end()) continue;
     CheckSeg(file);
     const LabelMap segmented = ReadSeg(file, patient->pet_series);
@@ -237,9 +237,7 @@ void Demo::CheckSeg(const fs::path& file) {
   if (!result_.dciodvfy) return;
   const fs::path log = dir_ / "logs" / ("dciodvfy-" + file.stem().string() + ".log");
   ChildProcess(std::vector<std::string>{dciodvfy.string(), file.string()}, log).Wait();
-  const auto bytes = ReadFile(log);
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  Require(text.find("Error") == std::string::npos, "dciodvfy finds an error in " + file.string(),
+  Require(ReadTextFile(log).find("Error") == std::string::npos, "dciodvfy finds an error in " + file.string(),
           "Its words: " + log.string());
 }
 

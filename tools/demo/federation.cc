@@ -18,11 +18,7 @@
 namespace consilium {
 namespace {
 
-nlohmann::json ReadJson(const std::filesystem::path& file) {
-  const auto bytes = ReadFile(file, 1 << 20);
-  return nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
-                               reinterpret_cast<const char*>(bytes.data()) + bytes.size());
-}
+nlohmann::json ReadJson(const std::filesystem::path& file) { return nlohmann::json::parse(ReadTextFile(file)); }
 
 // The address behind `key=` in the hub's ports file.
 std::string PortLine(const std::filesystem::path& file, const std::string& key) {
@@ -135,9 +131,8 @@ std::shared_ptr<grpc::Channel> DemoFederation::AdminChannel() const {
 }
 
 std::string DemoFederation::StartRun(v1::Admin::Stub& admin, const std::filesystem::path& plan) {
-  const auto text = ReadFile(plan, 1 << 20);
   v1::StartRunMessage message;
-  message.mutable_plan()->set_plan_toml(reinterpret_cast<const char*>(text.data()), text.size());
+  message.mutable_plan()->set_plan_toml(ReadTextFile(plan));
   message.mutable_plan()->set_plan_name(plan.filename().string());
   message.mutable_plan()->set_wait(true);  // the sites may still be connecting
   grpc::ClientContext context;

@@ -50,13 +50,19 @@ TEST(ModelCardTest, JsonRoundTrip) {
 TEST(ModelCardTest, AnOldCardWithoutAPatchGetsTheUsualOne) {
   const std::string old = Replaced(ToJson(SmallCard()), "\"patch\":32,", "");
   EXPECT_EQ(ModelCardFromJson(old, "x").patch, 48);
+}
+
+TEST(NetworkSpecTest, APatchIsAMultipleOfTheGridFactorWithTwoVoxelsOnTheCoarsestGrid) {
   NetworkSpec network;
   network.features = {4, 8, 16, 32};
-  EXPECT_EQ(DefaultPatch(network), 48);
+  EXPECT_EQ(network.PatchFrom(48), 48);
+  EXPECT_EQ(network.PatchFrom(41), 48);
+  EXPECT_EQ(network.PatchFrom(8), 16);
+  EXPECT_EQ(network.PatchFrom(-5), 16);
   network.features = {4, 8, 16, 32, 64, 64};
-  EXPECT_EQ(DefaultPatch(network), 64);
+  EXPECT_EQ(network.PatchFrom(48), 64);
   network.features.push_back(64);
-  EXPECT_EQ(DefaultPatch(network), 128);  // the coarsest grid has two voxels an edge
+  EXPECT_EQ(network.PatchFrom(48), 128);
 }
 
 TEST(ModelCardTest, BadCardsAreRefusedInWords) {

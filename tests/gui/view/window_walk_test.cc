@@ -13,6 +13,7 @@
 #include <QListWidget>
 #include <QTableWidget>
 #include <QTest>
+#include <QTimer>
 
 #include "gui/desktop.h"
 #include "gui/link/site_link.h"
@@ -332,6 +333,18 @@ TEST(SiteLinkTest, AForeignCertificateGetsNothing) {
   desktop.window().resize(1280, 800);
   desktop.window().show();
   Keep(desktop.window().TakePicture(), "no_answer");
+}
+
+TEST(SiteLinkTest, APictureForARemovedReaderEndsWithoutWaiting) {
+  FakePanel panel(MakeSyntheticCase());
+  panel.RemoveReader();
+  Desktop desktop(std::make_unique<SiteLink>(panel.Reader()));
+  PictureOrder order;
+  order.limit = order.link_limit = std::chrono::hours(1);
+  desktop.Order(Page::kRounds, order);
+  desktop.Start();
+  QTimer::singleShot(60'000, [] { QCoreApplication::exit(2); });
+  EXPECT_EQ(QCoreApplication::exec(), 1);
 }
 
 TEST(SiteLinkTest, ASiteNodeThatTakesTheCallAndSaysNothingDoesNotAnswer) {

@@ -35,23 +35,23 @@ TEST(Libraries, TheLoadersListIsRead) {
 }
 
 TEST(Libraries, VersionsComeFromFileNames) {
-  EXPECT_EQ(VersionFromName("/usr/lib/libdcmdata.so.17.3.6.7"), "3.6.7");
-  EXPECT_EQ(VersionFromName("/lib/libc-2.36.so"), "2.36");
-  EXPECT_EQ(VersionFromName("/lib/libgrpc++.so.1.51.1"), "1.51.1");
-  EXPECT_EQ(VersionFromName("/usr/lib/libITKCommon-5.2.so.1"), "5.2");
-  EXPECT_EQ(VersionFromName("/lib/libITKCommon-x.so"), "");
-  EXPECT_EQ(VersionFromName("/lib/plain.so"), "");
-  EXPECT_EQ(VersionFromName("-.so"), "");
-}
-
-// Debian 10 to 12 and Ubuntu 22.04: the package's version beside its file's name.
-TEST(Libraries, ProtobufIsToldByItsVersionNotItsInterface) {
-  EXPECT_EQ(VersionFromName("/lib/libprotobuf.so.32.0.12"), "3.21.12");
-  EXPECT_EQ(VersionFromName("/lib/libprotobuf-lite.so.32.0.12"), "3.21.12");
-  EXPECT_EQ(VersionFromName("/lib/libprotobuf.so.23.0.4"), "3.12.4");
-  EXPECT_EQ(VersionFromName("/lib/libprotobuf.so.25.3.0"), "25.3.0");
-  EXPECT_EQ(VersionFromName("/lib/libprotobuf.so.17.0.0"), "17.0.0");
-  EXPECT_EQ(VersionFromName("/lib/libother.so.32.0.12"), "32.0.12");
+  const std::pair<const char*, const char*> versions[] = {
+      {"/usr/lib/libdcmdata.so.17.3.6.7", "3.6.7"},
+      {"/lib/libc-2.36.so", "2.36"},
+      {"/lib/libgrpc++.so.1.51.1", "1.51.1"},
+      {"/usr/lib/libITKCommon-5.2.so.1", "5.2"},
+      {"/lib/libITKCommon-x.so", ""},
+      {"/lib/plain.so", ""},
+      {"-.so", ""},
+      // protobuf's, not its interface's (Debian 10 to 12, Ubuntu 22.04: the package's version beside its file's name)
+      {"/lib/libprotobuf.so.32.0.12", "3.21.12"},
+      {"/lib/libprotobuf-lite.so.32.0.12", "3.21.12"},
+      {"/lib/libprotobuf.so.23.0.4", "3.12.4"},
+      {"/lib/libprotobuf.so.25.3.0", "25.3.0"},
+      {"/lib/libprotobuf.so.17.0.0", "17.0.0"},
+      {"/lib/libother.so.32.0.12", "32.0.12"},
+  };
+  for (const auto& [file, version] : versions) EXPECT_EQ(VersionFromName(file), version) << file;
 }
 
 TEST(Libraries, TwoFoldersOfOneFamilyAreADuplicate) {
