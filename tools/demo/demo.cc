@@ -196,27 +196,27 @@ void Demo::Predict() {
 
 // Reads every SEG back from its file and compares it with the contour and with the model run here.
 void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
-  std::vector<fs::path> files;
+  std::vector<std::pair<fs::path, ObjectSource>> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".dcm") files.push_back(entry.path());
+    if (entry.path().extension() == ".dcm") files.emplace_back(entry.path(), ReadSegInfo(entry.path()).source);
   }
-  std::sort(files.begin(), files.end());
   const GlobalModel model = ReadModelFile(dir_ / "model.safetensors");
   Predictor predictor(plan_.network, plan_.prep, model.parameters, {device_, 1, "auto"});  // as the sites do
   DiceSummary& site = result_.by_site[cohort.site];
-  for (const fs::path& file : files) {
-    const ObjectSource made_for = ReadSegInfo(file).source;
-    const auto patient = std::find_if(cohort.held_out.begin(), cohort.held_out.end(),
-                                      [&](const StudyPatient& p) { return RefersTo(made_for, p.pet_series); });
-    if (patient == cohort.held_out.end()) continue;
+  // In the patients' order, not the files': their names hold new UIDs, and a sum's last bit depends on its order.
+  for (const StudyPatient& patient : cohort.held_out) {
+    const auto made_for = std::find_if(files.begin(), files.end(),
+                                       [&](const auto& file) { return RefersTo(file.second, patient.pet_series); });
+    if (made_for == files.end()) continue;
+    const fs::path& file = made_for->first;
     CheckSeg(file);
-    const LabelMap segmented = ReadSeg(file, patient->pet_series);
-    RequireAsPredicted(file, segmented, PredictedLesions(predictor, *patient, plan_.train.patch));
-    const double dice = Dice(segmented, patient->reference);
+    const LabelMap segmented = ReadSeg(file, patient.pet_series);
+    RequireAsPredicted(file, segmented, PredictedLesions(predictor, patient, plan_.train.patch));
+    const double dice = Dice(segmented, patient.reference);
     site = {site.sum + dice, site.cases + 1};
     result_.federated = {result_.federated.sum + dice, result_.federated.cases + 1};
     result_.seg.push_back(file);
-    seg_of_[cohort.site + "/" + patient->name] = file;
+    seg_of_[cohort.site + "/" + patient.name] = file;
   }
   Require(site.cases == static_cast<std::int64_t>(cohort.held_out.size()),
           fmt::format("{} predicted {} of {} held-out patients", cohort.site, site.cases, cohort.held_out.size()),
