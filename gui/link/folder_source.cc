@@ -83,7 +83,8 @@ class FolderSource::Worker {
     find.scan.stop = stop;
     CaseScan scan = FindCases(options_.folder, find);
     if (scan.cases.empty()) {
-      std::string why = scan.rejected.empty() ? "it holds no PET and CT of one patient" : scan.rejected.front().reason;
+      std::string why =
+          scan.rejected.empty() ? "it holds no PET and CT of one patient" : scan.rejected.front().fault.words;
       throw Error(ErrorCode::kNotFound, "nothing to show in " + options_.folder.string() + ": " + why,
                   "Name a folder that holds the PET and CT series of a patient.");
     }
@@ -114,7 +115,7 @@ class FolderSource::Worker {
         made_for = ReadSegInfo(file).source;
       } catch (const std::exception& failure) {
         if (options_.segmentation) throw;
-        rejected_.push_back({file, AsError(failure).what()});
+        rejected_.push_back({file, {QuarantineReason::kLabel, AsError(failure).what()}, {}, {}});
         continue;
       }
       Assign(file, made_for);
@@ -131,7 +132,7 @@ class FolderSource::Worker {
     for (std::size_t c = 0; c < cases_.size(); ++c) {
       if (!only && !RefersTo(made_for, cases_[c].pet)) continue;
       const std::string misfit = Misfit(made_for, cases_[c].pet);
-      if (!misfit.empty() && !named) rejected_.push_back({file, misfit});
+      if (!misfit.empty() && !named) rejected_.push_back({file, {QuarantineReason::kLabel, misfit}, {}, {}});
       if (!misfit.empty()) continue;
       if (segmentations_[c].empty()) segmentations_[c] = file;
       used = true;
@@ -147,7 +148,7 @@ class FolderSource::Worker {
     QString text = FolderSource::tr("NOT USED");
     for (std::size_t r = 0; r < std::min(kMostLines, rejected_.size()); ++r) {
       const std::string place = rejected_[r].place.lexically_relative(options_.folder).string();
-      text += QString::fromStdString("\n" + place + ": " + rejected_[r].reason);
+      text += QString::fromStdString("\n" + place + ": " + rejected_[r].fault.words);
     }
     if (rejected_.size() > kMostLines) text += FolderSource::tr("\nand %1 more").arg(rejected_.size() - kMostLines);
     return text;

@@ -50,6 +50,7 @@ struct Series {
   Geometry geometry;          // k runs along the slice normal (row x column), so it is always right-handed
   std::vector<Slice> slices;  // geometry.size.z, ordered by k
   PixelFormat format;
+  std::vector<std::string> notes;  // what was done to make it a volume, in words without patient data
 };
 
 }  // namespace consilium

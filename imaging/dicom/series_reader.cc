@@ -54,19 +54,21 @@ class Scan {
     for (auto& [uid, group] : groups_) {
       if (group.damaged) {
         if (group.also_damaged > 0)
-          group.damaged->reason +=
+          group.damaged->fault.words +=
               " (further damaged files of this series: " + std::to_string(group.also_damaged) + ")";
         out_.rejected.push_back(std::move(*group.damaged));
         continue;
       }
       const fs::path first = group.slices.front().slice.file, place = first.parent_path();
+      const PatientText patient = group.slices.front().info.patient_id, study = group.slices.front().info.study_uid;
       BuiltSeries built = BuildSeries(std::move(group.slices));
       if (built.fault.empty()) {
         out_.usable.push_back(std::move(built.series));
       } else {
         const std::vector<fs::path> cause = built.gap ? NamelessBeside(first) : std::vector<fs::path>();
         if (!cause.empty()) built.fault = "not readable: " + NamesOf(cause) + "; so there are " + built.fault;
-        out_.rejected.push_back({place, std::move(built.fault)});
+        const QuarantineReason kind = built.gap ? QuarantineReason::kMissingSlices : QuarantineReason::kUnevenSlices;
+        out_.rejected.push_back({place, {kind, std::move(built.fault)}, patient, study});
       }
     }
     std::sort(out_.usable.begin(), out_.usable.end(),
@@ -94,14 +96,14 @@ class Scan {
   void Damaged(const fs::path& file, const PreScan& scan, std::string reason) {
     if (scan.series_uid.empty()) {
       nameless_[file.parent_path()].push_back(file);
-      out_.rejected.push_back({file, std::move(reason)});
+      out_.rejected.push_back({file, {QuarantineReason::kNotReadable, std::move(reason)}, {}, {}});
       return;
     }
     Group& group = groups_[scan.series_uid];
     if (group.damaged)
       ++group.also_damaged;
     else
-      group.damaged = RejectedSeries{file, std::move(reason)};
+      group.damaged = RejectedSeries{file, {QuarantineReason::kNotReadable, std::move(reason)}, {}, {}};
   }
 
   // Files in a slice's folder, named like it, of which nobody can say to which series they belong: what a gap is made
@@ -154,7 +156,7 @@ Series TheOnly(SeriesScan scan, const std::string& place) {
                 "Give a folder that holds the DICOM files of one series.");
   }
   const RejectedSeries& bad = scan.rejected.front();
-  throw Error(ErrorCode::kFailedPrecondition, "the series in " + place + " cannot be used: " + bad.reason,
+  throw Error(ErrorCode::kFailedPrecondition, "the series in " + place + " cannot be used: " + bad.fault.words,
               "Look at " + bad.place.string() + ", or export the series again.");
 }
 

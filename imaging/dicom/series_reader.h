@@ -12,6 +12,7 @@
 
 #include "core/data/series_key.h"
 #include "core/data/volume.h"
+#include "imaging/dicom/quarantine.h"
 #include "imaging/dicom/series.h"
 
 namespace consilium {
@@ -21,15 +22,17 @@ struct ScanOptions {
   std::function<void(std::int64_t done, std::int64_t all)> progress;  // files, called from the calling thread
 };
 
-// A series or file that cannot be used, and why, in words for an administrator. A verdict, not an error.
+// A series or file that cannot be used, and why. A verdict, not an error.
 struct RejectedSeries {
   std::filesystem::path place;  // the file at fault, or the folder of the series
-  std::string reason;           // no patient data in it
+  Fault fault;
+  PatientText patient_id, study_uid;  // whose it is; empty where nobody can say
 };
 
 struct SeriesScan {
   std::vector<Series> usable;                         // by path of their first file
   std::vector<RejectedSeries> rejected;               // gap, duplicate, mixed orientation, missing tag, damaged file...
+  std::vector<RejectedSeries> left_out;               // no harm: localisers, derived images, screenshots; and why
   std::vector<std::filesystem::path> structure_sets;  // RTSTRUCT files
   std::vector<std::filesystem::path> segmentations;   // SEG files
   std::int64_t other_files = 0;                       // not DICOM, or a kind that holds no volume (SR, PR, ...)

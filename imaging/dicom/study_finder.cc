@@ -88,17 +88,20 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
     try {
       structures.push_back(ReadRtStruct(file));
     } catch (const std::exception& failure) {
-      out.rejected.push_back({file, AsError(failure).what()});
+      out.rejected.push_back({file, {QuarantineReason::kLabel, AsError(failure).what()}, {}, {}});
     }
   }
   for (const Series& pet : scan.usable) {
     if (pet.modality != Modality::kPet) continue;
     const Series* ct = CtOf(pet, scan.usable);
     if (ct == nullptr) {
+      std::string words = "PET without a usable CT of the same patient and frame of reference";
+      if (pet.info.frame_of_reference_uid.empty())
+        words = "missing tag FrameOfReferenceUID (0020,0052): no CT can be paired with this PET";
       out.rejected.push_back({pet.slices.front().file.parent_path(),
-                              pet.info.frame_of_reference_uid.empty()
-                                  ? "missing tag FrameOfReferenceUID (0020,0052): no CT can be paired with this PET"
-                                  : "PET without a usable CT of the same patient and frame of reference"});
+                              {QuarantineReason::kNoPair, std::move(words)},
+                              pet.info.patient_id,
+                              pet.info.study_uid});
       continue;
     }
     out.cases.push_back({pet, *ct, std::nullopt, {}});

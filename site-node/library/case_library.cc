@@ -176,7 +176,8 @@ ImportReport CaseLibrary::Import(const std::filesystem::path& folder, const Impo
   const CaseScan scan = FindCases(folder, find);
 
   ImportReport report;
-  for (const RejectedSeries& rejected : scan.rejected) report.quarantined.push_back({rejected.place, rejected.reason});
+  for (const RejectedSeries& rejected : scan.rejected)
+    report.quarantined.push_back({rejected.place, rejected.fault.words});
   std::vector<Found> found;
   for (std::size_t i = 0; i < scan.cases.size(); ++i) {
     if (hooks.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the import was cancelled");

@@ -40,7 +40,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
     throw Error(ErrorCode::kNotFound, "no patient with PET, CT and a contour in " + folder.string(),
                 scan.rejected.empty() ? "Folders are laid out as SITE/PATIENT/... with DICOM files below."
                                       : "The first of " + std::to_string(scan.rejected.size()) +
-                                            " unusable series: " + scan.rejected.front().reason);
+                                            " unusable series: " + scan.rejected.front().fault.words);
   }
   std::sort(patients.begin(), patients.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return patients;

@@ -53,7 +53,7 @@ class PreScanTest : public testing::Test {
     EXPECT_NE(Of(bytes).fault.find(words), std::string::npos) << Of(bytes).fault << "\nexpected: " << words;
     const SeriesScan scan = ScanFolder(folder_.path());
     ASSERT_EQ(scan.rejected.size(), 1u);
-    EXPECT_NE(scan.rejected.front().reason.find(words), std::string::npos);
+    EXPECT_NE(scan.rejected.front().fault.words.find(words), std::string::npos);
   }
   TemporaryFolder folder_;
 };

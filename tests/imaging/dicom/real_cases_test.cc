@@ -24,7 +24,7 @@ TEST(RealCases, EveryPatientIsFoundAndSegReadsBackEqual) {
   if (root == nullptr) GTEST_SKIP() << "CONSILIUM_STS is not set: no real patients here";
   const CaseScan scan = FindCases(root);
   EXPECT_EQ(scan.cases.size(), 32u);
-  EXPECT_TRUE(scan.rejected.empty()) << scan.rejected.front().reason;
+  EXPECT_TRUE(scan.rejected.empty()) << scan.rejected.front().fault.words;
   const TemporaryFolder folder;
   ASSERT_TRUE(HasValidator()) << "dciodvfy is missing: ./dev setup installs it";
   for (const PatientCase& patient : scan.cases) {

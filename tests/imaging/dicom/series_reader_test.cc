@@ -53,8 +53,8 @@ class SeriesReaderTest : public testing::Test {
     const SeriesScan scan = ScanFolder(folder_.path());
     ASSERT_EQ(scan.rejected.size(), 1u) << words;
     EXPECT_EQ(scan.rejected.front().place.string().find((folder_.path() / "bad").string()), 0u);
-    EXPECT_NE(scan.rejected.front().reason.find(words), std::string::npos)
-        << scan.rejected.front().reason << "\nexpected: " << words;
+    EXPECT_NE(scan.rejected.front().fault.words.find(words), std::string::npos)
+        << scan.rejected.front().fault.words << "\nexpected: " << words;
     ASSERT_EQ(scan.usable.size(), 1u);
     EXPECT_EQ(scan.usable.front().info.series_uid.Reveal(), "1.2.3.77");
     ExpectSameValues(good, ToVolume(scan.usable.front(), SeriesKey("k")));
@@ -189,7 +189,7 @@ TEST_F(SeriesReaderTest, UnreadableSlicesAreTheCauseOfAGap) {
     const SeriesScan scan = ScanFolder(folder_ / "s");
     EXPECT_TRUE(scan.usable.empty());
     for (const RejectedSeries& r : scan.rejected)
-      if (r.place == folder_ / "s") return r.reason;
+      if (r.place == folder_ / "s") return r.fault.words;
     return std::string("not rejected");
   };
   const std::string whole = ReadFileBytes(written[2]), name = written[2].filename().string();
@@ -216,8 +216,8 @@ TEST_F(SeriesReaderTest, FurtherDamagedSlicesAreCounted) {
   const SeriesScan scan = ScanFolder(folder_ / "s");
   ASSERT_EQ(scan.rejected.size(), 1U);
   EXPECT_EQ(scan.rejected[0].place, written[1]);
-  EXPECT_NE(scan.rejected[0].reason.find(" (further damaged files of this series: 1)"), std::string::npos)
-      << scan.rejected[0].reason;
+  EXPECT_NE(scan.rejected[0].fault.words.find(" (further damaged files of this series: 1)"), std::string::npos)
+      << scan.rejected[0].fault.words;
 }
 
 TEST_F(SeriesReaderTest, MissingTagsAreNamed) {

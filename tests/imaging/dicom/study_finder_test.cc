@@ -73,7 +73,7 @@ TEST_F(StudyFinderTest, OneBadStudyNeverStopsTheOthers) {
   for (const auto& [place, words] : expected) {
     bool found = false;
     for (const RejectedSeries& r : scan.rejected)
-      found |= r.place == place && r.reason.find(words) != std::string::npos;
+      found |= r.place == place && r.fault.words.find(words) != std::string::npos;
     EXPECT_TRUE(found) << place << ": " << words;
   }
 }
@@ -133,7 +133,7 @@ TEST_F(StudyFinderTest, APetNeedsAFrameOfReference) {
   const CaseScan scan = FindCases(folder_.path());
   EXPECT_TRUE(scan.cases.empty());
   ASSERT_EQ(scan.rejected.size(), 1u);
-  EXPECT_NE(scan.rejected[0].reason.find("FrameOfReferenceUID (0020,0052)"), std::string::npos);
+  EXPECT_NE(scan.rejected[0].fault.words.find("FrameOfReferenceUID (0020,0052)"), std::string::npos);
 }
 
 TEST_F(StudyFinderTest, ContoursBecomeVoxelsByPosition) {
