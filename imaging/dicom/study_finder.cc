@@ -11,6 +11,9 @@ namespace consilium {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kNoFrame = "missing tag FrameOfReferenceUID (0020,0052): no CT can be paired with this PET";
+constexpr const char* kNoCt = "PET without a usable CT of the same patient and frame of reference";
+
 bool SameFrame(const PatientText& a, const PatientText& b) { return !a.empty() && a == b; }
 
 // The part of a PET that lies inside a CT, by a raster of points.
@@ -88,20 +91,22 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
     try {
       structures.push_back(ReadRtStruct(file));
     } catch (const std::exception& failure) {
-      out.rejected.push_back({file, {QuarantineReason::kLabel, AsError(failure).what()}, {}, {}});
+      RejectedSeries bad;
+      bad.place = file;
+      bad.fault = {QuarantineReason::kLabel, AsError(failure).what()};
+      out.rejected.push_back(std::move(bad));
     }
   }
   for (const Series& pet : scan.usable) {
     if (pet.modality != Modality::kPet) continue;
     const Series* ct = CtOf(pet, scan.usable);
     if (ct == nullptr) {
-      std::string words = "PET without a usable CT of the same patient and frame of reference";
-      if (pet.info.frame_of_reference_uid.empty())
-        words = "missing tag FrameOfReferenceUID (0020,0052): no CT can be paired with this PET";
-      out.rejected.push_back({pet.slices.front().file.parent_path(),
-                              {QuarantineReason::kNoPair, std::move(words)},
-                              pet.info.patient_id,
-                              pet.info.study_uid});
+      RejectedSeries alone;
+      alone.place = pet.slices.front().file.parent_path();
+      alone.fault = {QuarantineReason::kNoPair, pet.info.frame_of_reference_uid.empty() ? kNoFrame : kNoCt};
+      alone.patient_id = pet.info.patient_id;
+      alone.study_uid = pet.info.study_uid;
+      out.rejected.push_back(std::move(alone));
       continue;
     }
     out.cases.push_back({pet, *ct, std::nullopt, {}});
