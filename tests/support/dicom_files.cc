@@ -69,6 +69,15 @@ const char* SopClass(Modality modality) {
   return "";
 }
 
+const char* ModalityName(Modality modality) {
+  switch (modality) {
+    case Modality::kPet: return "PT";
+    case Modality::kCt: return "CT";
+    case Modality::kMr: return "MR";
+  }
+  return "";
+}
+
 void PutPatient(DcmItem& data, const std::string& patient, const std::string& study) {
   Put(data, DCM_PatientID, patient);
   Put(data, DCM_PatientName, "Test^" + patient);
@@ -156,6 +165,7 @@ void WriteSlice(const fs::path& path, const SeriesFiles& s, std::int64_t k, cons
   Put(data, DCM_SOPClassUID, SopClass(s.modality));
   Put(data, DCM_SOPInstanceUID, sop_uid);
   PutPatient(data, s.patient, s.study);
+  Put(data, DCM_Modality, ModalityName(s.modality));
   Put(data, DCM_SeriesInstanceUID, s.series);
   Put(data, DCM_SeriesDescription, "test series");
   Put(data, DCM_FrameOfReferenceUID, s.frame);
@@ -199,15 +209,16 @@ std::vector<fs::path> WriteSeries(const fs::path& folder, const SeriesFiles& s) 
   return files;
 }
 
-void WriteRtStruct(const RtStruct& structures) {
+void WriteRtStruct(const RtStruct& structures, const std::string& study_uid) {
   RegisterEncoders();
   fs::create_directories(structures.file.parent_path());
   DcmFileFormat file;
   DcmDataset& data = *file.getDataset();
   Put(data, DCM_SOPClassUID, UID_RTStructureSetStorage);
-  Put(data, DCM_SOPInstanceUID, "1.2.3.4.5.6");
-  PutPatient(data, structures.source.patient_id.Reveal(), "1.2.3.1");
-  Put(data, DCM_SeriesInstanceUID, "1.2.3.4.5");
+  Put(data, DCM_SOPInstanceUID, study_uid + ".5.1");
+  PutPatient(data, structures.source.patient_id.Reveal(), study_uid);
+  Put(data, DCM_Modality, "RTSTRUCT");
+  Put(data, DCM_SeriesInstanceUID, study_uid + ".5");
   DcmItem& frame = NewItem(data, DCM_ReferencedFrameOfReferenceSequence);
   for (const PatientText& uid : structures.source.frames_of_reference)
     Put(frame, DCM_FrameOfReferenceUID, uid.Reveal());

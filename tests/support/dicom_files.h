@@ -53,8 +53,8 @@ struct SeriesFiles {
 // Makes the folder and the files in it; returns them in order of k.
 std::vector<std::filesystem::path> WriteSeries(const std::filesystem::path& folder, const SeriesFiles& series);
 
-// Writes the regions as an RTSTRUCT; `structures.file` is where.
-void WriteRtStruct(const RtStruct& structures);
+// Writes the regions as an RTSTRUCT of a study; `structures.file` is where.
+void WriteRtStruct(const RtStruct& structures, const std::string& study = "1.2.3.1");
 
 // Reads a DICOM file with DCMTK, edits it (`slice` is not looked at) and writes it back in Explicit VR.
 void EditDicomFile(const std::filesystem::path& file, const std::vector<TagEdit>& edits);
