@@ -14,5 +14,7 @@ void ResampleCuda(int gpu, const ConsiliumResample& what, const std::int16_t* vo
                   const float* intercept, float* output);
 std::uint64_t AddFixedPointCuda(int gpu, const float* delta, std::int64_t count, std::int64_t weight,
                                 std::int64_t* sum);  // how many were refused; if any, `sum` is as it was
+void NearestDistanceCuda(int gpu, const ConsiliumNearest& what, const std::uint8_t* set, const std::int64_t* at,
+                         double* squared);
 
 }  // namespace consilium

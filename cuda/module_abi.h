@@ -33,6 +33,13 @@ struct ConsiliumResample {
   float outside;       // already normalised
 };
 
+// The numbers of one search for nearest voxels (cuda/ops/nearest_distance.h), checked by the caller.
+struct ConsiliumNearest {
+  std::int64_t x, y, z;  // voxels
+  double sx, sy, sz;     // spacing, mm
+  std::int64_t points;   // whose distance is asked for
+};
+
 struct ConsiliumCudaModule {
   std::uint32_t abi_version;
   int runtime_version;  // 13000 = 13.0
@@ -46,6 +53,8 @@ struct ConsiliumCudaModule {
   // Adds nothing at all when `refused` (elements out of range) comes back above 0.
   void (*add_fixed_point)(int gpu, const float* delta, std::int64_t count, std::int64_t weight, std::int64_t* sum,
                           std::uint64_t* refused, ConsiliumStatus* status);
+  void (*nearest_distance)(int gpu, const ConsiliumNearest* what, const std::uint8_t* set, const std::int64_t* at,
+                           double* squared, ConsiliumStatus* status);
 };
 
 // The one exported symbol. Never null.
@@ -53,7 +62,7 @@ const ConsiliumCudaModule* ConsiliumCuda();
 }
 
 namespace consilium {
-inline constexpr std::uint32_t kCudaAbiVersion = 1;
+inline constexpr std::uint32_t kCudaAbiVersion = 2;
 inline constexpr char kCudaModuleFile[] = "libconsilium_cuda.so";
 inline constexpr char kCudaModuleSymbol[] = "ConsiliumCuda";
 }  // namespace consilium

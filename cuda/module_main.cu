@@ -65,12 +65,18 @@ void AddFixedPoint(int gpu, const float* delta, std::int64_t count, std::int64_t
   Guard(status, [&] { *refused = AddFixedPointCuda(gpu, delta, count, weight, sum); });
 }
 
+void NearestDistance(int gpu, const ConsiliumNearest* what, const std::uint8_t* set, const std::int64_t* at,
+                     double* squared, ConsiliumStatus* status) {
+  Guard(status, [&] { NearestDistanceCuda(gpu, *what, set, at, squared); });
+}
+
 constexpr ConsiliumCudaModule kTable = {.abi_version = kCudaAbiVersion,
                                         .runtime_version = CUDART_VERSION,
                                         .probe = Probe,
                                         .describe = Describe,
                                         .resample = Resample,
-                                        .add_fixed_point = AddFixedPoint};
+                                        .add_fixed_point = AddFixedPoint,
+                                        .nearest_distance = NearestDistance};
 
 }  // namespace
 }  // namespace consilium
