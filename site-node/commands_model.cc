@@ -17,7 +17,7 @@
 #include "core/base/terminal.h"
 #include "core/model/network_spec.h"
 #include "imaging/dicom/seg_writer.h"
-#include "imaging/findings/compare.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "site-node/commands.h"
 #include "site-node/node.h"
 #include "site-node/outbox/outbox.h"

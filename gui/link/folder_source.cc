@@ -13,8 +13,8 @@
 #include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/seg_reader.h"
 #include "imaging/dicom/study_finder.h"
-#include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
+#include "imaging/findings/segmentation_metrics.h"
 
 namespace consilium {
 namespace {

@@ -6,8 +6,8 @@
 #include <array>
 #include <cmath>
 
-#include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 
 namespace consilium {

@@ -20,7 +20,7 @@
 #include "core/base/terminal.h"
 #include "core/model/model_card.h"
 #include "imaging/dicom/seg_reader.h"
-#include "imaging/findings/compare.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "learning/predictor.h"
 #include "proto/codec.h"
 #include "tools/demo/federation.h"

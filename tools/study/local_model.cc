@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "core/round/site_seed.h"
-#include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 #include "learning/trainer.h"
 

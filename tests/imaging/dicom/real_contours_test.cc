@@ -11,7 +11,7 @@
 
 #include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/series_reader.h"
-#include "imaging/findings/compare.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/nifti.h"
 
 namespace consilium {

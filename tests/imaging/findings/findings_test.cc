@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "imaging/dicom/rtstruct_reader.h"
-#include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 #include "tests/support/expect_error.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "imaging/findings/compare.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 #include "tests/core/oracles.h"
 #include "tests/support/expect_error.h"

@@ -6,8 +6,8 @@
 
 #include <cmath>
 
-#include "imaging/findings/compare.h"
 #include "imaging/findings/find_lesions.h"
+#include "imaging/findings/segmentation_metrics.h"
 #include "tests/site-node/small_samples.h"
 #include "tests/support/fake_clock.h"
 
