@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <future>
 #include <limits>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -143,8 +145,13 @@ void AddDistances(const LabelMap& prediction, const LabelMap& reference, const B
   const Vec3 spacing = prediction.geometry.spacing_mm;
   const Surface p = SurfaceOf(prediction, box), r = SurfaceOf(reference, box);
   constexpr std::int64_t kWorthAThread = 1 << 16;  // voxels
-  const auto policy = size.count() >= kWorthAThread ? std::launch::async : std::launch::deferred;
-  auto backward = std::async(policy, [&] { return Measure(size, spacing, r, p, convention, device); });
+  std::packaged_task<Direction()> task([&] { return Measure(size, spacing, r, p, convention, device); });
+  auto backward = task.get_future();
+  std::jthread helper;  // declared after what its task uses: joined before
+  if (size.count() >= kWorthAThread)
+    helper = std::jthread(std::move(task));
+  else
+    task();
   const Direction there = Measure(size, spacing, p, r, convention, device);
   const Direction back = backward.get();
   const auto voxels = static_cast<double>(there.voxels + back.voxels);
