@@ -24,7 +24,14 @@ struct Plane {
 
 constexpr double kSamePlane = 0.02;  // slices
 constexpr double kRounding = 1e-6;   // slices
+constexpr double kOnCentre = 1e-6;   // voxels: so near to a row or column of centres a point lies on it
 constexpr double kFlat = 0.6;        // slices: a contour that spans more was drawn on another orientation
+
+// A contour drawn on the voxel centres must not depend on the last bits of its arithmetic.
+double OntoCentre(double index) {
+  const double centre = std::round(index);
+  return std::abs(index - centre) <= kOnCentre ? centre : index;
+}
 
 std::vector<Polygon> ToIndexSpace(const Roi& roi, const Geometry& grid) {
   std::vector<Polygon> out;
@@ -32,7 +39,8 @@ std::vector<Polygon> ToIndexSpace(const Roi& roi, const Geometry& grid) {
     Polygon polygon;
     double low = 1e300, high = -1e300;
     for (const Vec3 point : contour) {
-      polygon.points.push_back(grid.PointToIndex(point));
+      const Vec3 at = grid.PointToIndex(point);
+      polygon.points.push_back({OntoCentre(at.x), OntoCentre(at.y), at.z});
       low = std::min(low, polygon.points.back().z);
       high = std::max(high, polygon.points.back().z);
     }
@@ -76,7 +84,8 @@ const Plane* NearestPlane(const std::vector<Plane>& planes, double k, double rea
   return nearest;
 }
 
-// Turns over every voxel of the slice whose centre lies inside the polygon (even-odd, by crossings of its row).
+// Turns over every voxel of the slice whose centre lies inside the polygon (even-odd, by crossings of its row). A
+// centre on an edge follows the rule in rtstruct_reader.h: the intervals are half open on both axes.
 void TurnOver(const Polygon& polygon, const Size3& size, std::uint8_t* slice) {
   const auto& p = polygon.points;
   std::vector<double> crossings;
@@ -85,12 +94,12 @@ void TurnOver(const Polygon& polygon, const Size3& size, std::uint8_t* slice) {
     const auto y = static_cast<double>(j);
     for (std::size_t a = p.size() - 1, b = 0; b < p.size(); a = b++) {
       if ((p[a].y > y) == (p[b].y > y)) continue;
-      crossings.push_back(p[a].x + (p[b].x - p[a].x) * (y - p[a].y) / (p[b].y - p[a].y));
+      crossings.push_back(OntoCentre(p[a].x + (p[b].x - p[a].x) * (y - p[a].y) / (p[b].y - p[a].y)));
     }
     std::sort(crossings.begin(), crossings.end());
     for (std::size_t c = 0; c + 1 < crossings.size(); c += 2) {
       const auto last = static_cast<double>(size.x - 1);
-      const double from = std::max(0.0, std::ceil(crossings[c])), to = std::min(last, std::floor(crossings[c + 1]));
+      const double from = std::max(0.0, std::ceil(crossings[c])), to = std::min(last, std::ceil(crossings[c + 1]) - 1);
       if (!(from <= to)) continue;  // beside the grid, maybe far
       for (auto i = static_cast<std::int64_t>(from); i <= static_cast<std::int64_t>(to); ++i) {
         slice[i + size.x * j] ^= 1;
@@ -111,8 +120,9 @@ LabelMap ToLabelMap(const RtStruct& structures, std::string_view roi_pattern, co
   const auto rois = MatchingRois(structures, roi_pattern);
   if (rois.empty()) {
     throw Error(ErrorCode::kNotFound,
-                "no region named like " + std::string(roi_pattern) + " in " + structures.file.string(),
-                "Regions there: " + NamesOf(structures) + ".");
+                "no region named like " + std::string(roi_pattern) + " in " + structures.file.string() +
+                    "; there are: " + NamesOf(structures),
+                "If one of them is meant, add its name to the patterns (`contours` or `labels` in site.toml).");
   }
   const auto in_slice = static_cast<std::size_t>(grid.size.x * grid.size.y);
   LabelMap out{grid, std::vector<std::uint8_t>(static_cast<std::size_t>(grid.size.count()))};

@@ -5,8 +5,10 @@
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <optional>
 
 #include "core/base/error.h"
@@ -28,8 +30,10 @@ DicomFile OpenSeg(const std::filesystem::path& file, ReadPart part) {
   DcmItem& dataset = DataSet(*parsed);
   Require(KindOf(dataset) == FileKind::kSegmentation, file.string() + " is not a DICOM SEG",
           "Give a file of the class Segmentation Storage.");
-  Require(TextOf(dataset, tag::kSegmentationType) == "BINARY", file.string() + " is not a binary SEG",
-          "Fractional segmentations are not read.");
+  Require(
+      TextOf(dataset, tag::kSegmentationType) == "BINARY", file.string() + " is not a binary SEG",
+      "It holds probabilities or parts of voxels. Where the tumour ends in them a person decides, not this program: "
+      "export it as a binary segmentation.");
   return parsed;
 }
 
@@ -96,8 +100,11 @@ int SegmentOf(DcmItem* frame, DcmItem* shared, const std::filesystem::path& file
   return static_cast<int>(number);
 }
 
-void PutFrame(const Uint8* bits, std::size_t first_bit, Size3 size, int segment, const Placement& at, LabelMap& map,
-              const std::filesystem::path& file) {
+// What a set pixel of a segment writes into the map; 0: nothing.
+using SegmentValues = std::function<std::uint8_t(int segment)>;
+
+void PutFrame(const Uint8* bits, std::size_t first_bit, Size3 size, std::uint8_t value, const Placement& at,
+              LabelMap& map, const std::filesystem::path& file) {
   const Size3& grid = map.geometry.size;
   for (std::int64_t r = 0; r < size.y; ++r) {
     for (std::int64_t c = 0; c < size.x; ++c) {
@@ -110,7 +117,7 @@ void PutFrame(const Uint8* bits, std::size_t first_bit, Size3 size, int segment,
                     "Use the series that the segmentation was made on.");
       }
       auto& voxel = map.voxels[static_cast<std::size_t>(map.geometry.Offset(v[0], v[1], v[2]))];
-      voxel = std::max(voxel, static_cast<std::uint8_t>(segment));
+      voxel = std::max(voxel, value);
     }
   }
 }
@@ -124,7 +131,8 @@ Size3 SizeOf(DcmItem& dataset, const std::filesystem::path& file) {
   return {number(tag::kColumns, 65535), number(tag::kRows, 65535), number(tag::kFrames, 1e6)};
 }
 
-LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const Geometry& grid) {
+LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const Geometry& grid,
+                  const SegmentValues& values) {
   const Size3 size = SizeOf(dataset, file);
   const auto frames = ItemsOf(dataset, tag::kPerFrameGroups);
   if (static_cast<std::int64_t>(frames.size()) != size.z)
@@ -144,10 +152,33 @@ LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const 
   LabelMap map{grid, std::vector<std::uint8_t>(static_cast<std::size_t>(grid.size.count()))};
   for (std::size_t f = 0; f < frames.size(); ++f) {
     DcmItem* all = shared.empty() ? nullptr : shared.front();
-    PutFrame(bits, f * in_frame, size, SegmentOf(frames[f], all, file), PlaceFrame(frames[f], all, grid, size, file),
-             map, file);
+    const std::uint8_t value = values(SegmentOf(frames[f], all, file));
+    if (value == 0) continue;
+    PutFrame(bits, f * in_frame, size, value, PlaceFrame(frames[f], all, grid, size, file), map, file);
   }
   return map;
+}
+
+std::uint8_t OwnNumber(int segment) { return static_cast<std::uint8_t>(segment); }
+
+Segment ReadSegment(DcmItem& item) {
+  Segment out;
+  out.number = static_cast<int>(std::clamp(NumberOf(item, tag::kSegmentNumber).value_or(0), 0.0, 65535.0));
+  out.label = TextOf(item, tag::kSegmentLabel);
+  const auto codes = ItemsOf(item, tag::kSegmentType);
+  if (!codes.empty()) {
+    out.type = {TextOf(*codes.front(), tag::kCodeValue), TextOf(*codes.front(), tag::kCodeScheme),
+                TextOf(*codes.front(), tag::kCodeMeaning)};
+  }
+  out.algorithm = TextOf(item, tag::kAlgorithmName);
+  const std::string type = TextOf(item, tag::kAlgorithmType);
+  const bool by_person = type.empty() ? out.algorithm.empty() : type == "MANUAL";
+  if (type == "SEMIAUTOMATIC") {
+    out.origin = SegmentOrigin::kSemiautomatic;
+  } else if (!by_person) {
+    out.origin = SegmentOrigin::kAutomatic;
+  }
+  return out;
 }
 
 }  // namespace
@@ -160,22 +191,27 @@ SegInfo ReadSegInfo(const std::filesystem::path& file) {
   info.size = SizeOf(dataset, file);
   info.frames = info.size.z;
   info.source = ReadObjectSource(dataset);
-  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) {
-    info.segment_labels.push_back(TextOf(*segment, tag::kSegmentLabel));
-    info.algorithms.push_back(TextOf(*segment, tag::kAlgorithmName));
-  }
+  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) info.segments.push_back(ReadSegment(*segment));
   return info;
 }
 
 LabelMap ReadSeg(const std::filesystem::path& file, const Geometry& grid) {
   const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
-  return LabelsOf(*parsed->getDataset(), file, grid);
+  return LabelsOf(*parsed->getDataset(), file, grid, OwnNumber);
 }
 
 LabelMap ReadSeg(const std::filesystem::path& file, const Series& series) {
   const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
   RequireFit(ReadObjectSource(*parsed->getDataset()), series, "SEG", file);
-  return LabelsOf(*parsed->getDataset(), file, series.geometry);
+  return LabelsOf(*parsed->getDataset(), file, series.geometry, OwnNumber);
+}
+
+LabelMap ReadSegments(const std::filesystem::path& file, const Series& series, std::span<const int> numbers) {
+  const DicomFile parsed = OpenSeg(file, ReadPart::kWithPixels);
+  RequireFit(ReadObjectSource(*parsed->getDataset()), series, "SEG", file);
+  return LabelsOf(*parsed->getDataset(), file, series.geometry, [&](int segment) {
+    return static_cast<std::uint8_t>(std::find(numbers.begin(), numbers.end(), segment) != numbers.end());
+  });
 }
 
 }  // namespace consilium

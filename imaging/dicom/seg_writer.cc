@@ -133,7 +133,7 @@ class Writer {
     const std::string label = d_.segment_label + (segments > 1 ? " " + std::to_string(number) : "");
     DcmSegment* made = nullptr;
     const CodeSequenceMacro category("49755003", "SCT", "Morphologically Abnormal Structure");
-    const CodeSequenceMacro type("108369006", "SCT", "Neoplasm");
+    const CodeSequenceMacro type(Of(d_.code.value), Of(d_.code.scheme), Of(d_.code.meaning));
     const bool automatic = d_.origin == SegOrigin::kAutomatic;
     Check(DcmSegment::create(made, Of(label), category, type,
                              automatic ? DcmSegTypes::SAT_AUTOMATIC : DcmSegTypes::SAT_MANUAL,

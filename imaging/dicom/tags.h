@@ -30,9 +30,11 @@ inline constexpr std::uint32_t kStructureSetRois = 0x30060020, kRoiNumber = 0x30
 inline constexpr std::uint32_t kReferencedSeries = 0x00081115, kReferencedInstances = 0x0008114A,
                                kReferencedSopInstance = 0x00081155, kContourImages = 0x30060016;
 inline constexpr std::uint32_t kSegmentationType = 0x00620001, kSegments = 0x00620002, kSegmentNumber = 0x00620004,
-                               kSegmentLabel = 0x00620005, kAlgorithmName = 0x00620009,
-                               kSegmentIdentification = 0x0062000A, kReferencedSegmentNumber = 0x0062000B,
-                               kSharedGroups = 0x52009229, kPerFrameGroups = 0x52009230, kPlanePosition = 0x00209113,
+                               kSegmentLabel = 0x00620005, kAlgorithmType = 0x00620008, kAlgorithmName = 0x00620009,
+                               kSegmentType = 0x0062000F, kCodeValue = 0x00080100, kCodeScheme = 0x00080102,
+                               kCodeMeaning = 0x00080104, kSegmentIdentification = 0x0062000A,
+                               kReferencedSegmentNumber = 0x0062000B, kSharedGroups = 0x52009229,
+                               kPerFrameGroups = 0x52009230, kPlanePosition = 0x00209113,
                                kPlaneOrientation = 0x00209116, kPixelMeasures = 0x00289110;
 inline constexpr std::uint32_t kPixelData = 0x7FE00010;
 

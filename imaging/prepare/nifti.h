@@ -14,6 +14,14 @@ namespace consilium {
 // Throw Error(kInvalidArgument) for another file name, Error(kDataLoss) if writing or reading fails.
 void WriteNifti(const std::filesystem::path& file, const Volume& volume);
 void WriteNifti(const std::filesystem::path& file, const LabelMap& map);
+
+// Three dimensions, one whole number of 0 to 255 in each voxel, whatever type it is stored as; else
+// Error(kInvalidArgument).
 LabelMap ReadNiftiLabelMap(const std::filesystem::path& file);
+
+// The same on a grid that has the same voxels, maybe with its axes in another order or direction: undone exactly,
+// nothing is interpolated. Corners may lie apart by a twentieth of a voxel, because NIfTI holds its transform as float.
+// Throws Error(kInvalidArgument) with both grids in words for another grid, before any voxel is read.
+LabelMap ReadNiftiLabelMap(const std::filesystem::path& file, const Geometry& grid);
 
 }  // namespace consilium

@@ -130,7 +130,7 @@ TEST_F(Commands, PredictWritesASegOfEachCaseATableAndTheOutbox) {
     const fs::path seg = At(one.at("seg"));
     EXPECT_EQ(seg.filename().string(), one.at("case").get<std::string>() + ".dcm");
     EXPECT_EQ(ReadSegInfo(seg).source.series_uids.size(), 1U);
-    EXPECT_THAT(ReadSegInfo(seg).algorithms.at(0), HasSubstr(DigestOf(ReadFile(At("model"))).Short()));
+    EXPECT_THAT(ReadSegInfo(seg).segments.at(0).algorithm, HasSubstr(DigestOf(ReadFile(At("model"))).Short()));
     if (one.at("role") == "validation") sum += one.at("dice").get<double>();
     std::int64_t queued = 0;
     for (const auto& entry : fs::directory_iterator(At("site/outbox"))) {

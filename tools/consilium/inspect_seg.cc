@@ -32,9 +32,8 @@ std::string Json(const SegInfo& info, const std::filesystem::path& file, const D
                                 {"references_series", !info.source.series_uids.empty()},
                                 {"frame_of_reference", !info.source.frames_of_reference.empty()}};
   out["segments"] = nlohmann::ordered_json::array();
-  for (std::size_t n = 0; n < info.segment_labels.size(); ++n) {
-    out["segments"].push_back(
-        {{"number", n + 1}, {"label", info.segment_labels[n]}, {"algorithm", info.algorithms[n]}});
+  for (const Segment& segment : info.segments) {
+    out["segments"].push_back({{"number", segment.number}, {"label", segment.label}, {"algorithm", segment.algorithm}});
   }
   // A label in another character set than UTF-8 is shown with replacement characters.
   return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -53,9 +52,9 @@ std::string DescribeSeg(const std::filesystem::path& file, const Digest& digest,
   text += fmt::format("  source      series {}, frame of reference {}\n\n", kNamed(info.source.series_uids),
                       kNamed(info.source.frames_of_reference));
   Table table({"segment", "label", "algorithm"});
-  for (std::size_t n = 0; n < info.segment_labels.size(); ++n) {
-    const std::string& algorithm = info.algorithms[n];
-    table.Row({std::to_string(n + 1), OneLine(info.segment_labels[n]),
+  for (const Segment& segment : info.segments) {
+    const std::string& algorithm = segment.algorithm;
+    table.Row({std::to_string(segment.number), OneLine(segment.label),
                algorithm.empty() ? "none: drawn by a person" : OneLine(algorithm)});
   }
   return text + table.Text();

@@ -62,9 +62,16 @@ TEST_F(SegTest, SaysWhoMadeItAndOfWhat) {
   WriteSeg(file_, source, Pattern(source.geometry, 3), d);
   const SegInfo info = ReadSegInfo(file_);
   EXPECT_EQ(info.series_description, "Tumour, predicted (research use only)");
-  EXPECT_EQ(info.segment_labels, (std::vector<std::string>{"Tumour 1", "Tumour 2", "Tumour 3"}));
-  ASSERT_EQ(info.algorithms.size(), 3u);
-  EXPECT_EQ(info.algorithms[0], "Consilium 0.1, model " + d.model_digest.Short());
+  ASSERT_EQ(info.segments.size(), 3u);
+  for (int n = 1; n <= 3; ++n) {
+    const Segment& segment = info.segments[static_cast<std::size_t>(n - 1)];
+    EXPECT_EQ(segment.number, n);
+    EXPECT_EQ(segment.label, "Tumour " + std::to_string(n));
+    EXPECT_EQ(segment.type, kNeoplasm);
+    EXPECT_EQ(segment.type.meaning, "Neoplasm");
+    EXPECT_EQ(segment.origin, SegmentOrigin::kAutomatic);
+    EXPECT_EQ(segment.algorithm, "Consilium 0.1, model " + d.model_digest.Short());
+  }
   EXPECT_EQ(info.size, (Size3{9, 7, 12}));  // three segments in four slices
   EXPECT_EQ(info.source.patient_id, source.info.patient_id);
   EXPECT_EQ(info.source.series_uids, std::vector{source.info.series_uid});
@@ -76,7 +83,8 @@ TEST_F(SegTest, SaysWhoMadeItAndOfWhat) {
 
   d.origin = SegOrigin::kManual;
   WriteSeg(file_, source, Pattern(source.geometry, 1), d);
-  EXPECT_EQ(ReadSegInfo(file_).algorithms, std::vector<std::string>{""});
+  EXPECT_EQ(ReadSegInfo(file_).segments.at(0).origin, SegmentOrigin::kManual);
+  EXPECT_EQ(ReadSegInfo(file_).segments.at(0).algorithm, "");
   ExpectValid();
 }
 

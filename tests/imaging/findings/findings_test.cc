@@ -130,7 +130,8 @@ TEST(Contours, HolesByEvenOddAndSlicesByPosition) {
   EXPECT_EQ(map.CountNonZero(), 64 - 9);
   EXPECT_EQ(map.voxels[static_cast<std::size_t>(g.Offset(1, 1, 1))], 1);
   EXPECT_EQ(map.voxels[static_cast<std::size_t>(g.Offset(4, 4, 1))], 0);
-  ExpectError(ErrorCode::kNotFound, "Regions there: GTV_1, Heart", [&] { ToLabelMap(s, "Liver", g); });
+  ExpectError(ErrorCode::kNotFound, "no region named like Liver in x.dcm; there are: GTV_1, Heart",
+              [&] { ToLabelMap(s, "Liver", g); });
   s.rois[0].contours[0][0].z = 0;
   ExpectError(ErrorCode::kInvalidArgument, "do not lie in the slices", [&] { ToLabelMap(s, "GTV*", g); });
 }
