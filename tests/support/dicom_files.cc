@@ -187,7 +187,8 @@ void WriteSlice(const fs::path& path, const SeriesFiles& s, std::int64_t k, cons
 
 std::int32_t SeriesFiles::Stored(std::int64_t i, std::int64_t j, std::int64_t k) const {
   const std::int64_t range = std::int64_t{1} << bits_stored;
-  const std::int64_t value = (i * 7919 + j * 104729 + k * 1299709 + i * j * k * 31) % range;
+  if (rise != 0) return static_cast<std::int32_t>((i * 7919 + k * 1299709) % 1000 + j * rise);
+  const std::int64_t value = (i * 7919 + j * 104729 + k * 1299709 + i * j * k * 31 + phase * 15485863) % range;
   return static_cast<std::int32_t>(is_signed ? value - range / 2 : value);
 }
 
@@ -196,15 +197,15 @@ std::vector<fs::path> WriteSeries(const fs::path& folder, const SeriesFiles& s) 
   fs::create_directories(folder);
   std::vector<fs::path> files;
   for (std::int64_t k = 0; k < s.geometry.size.z; ++k) {
-    if (k == s.dropped) continue;
+    if (k == s.dropped || (s.only >= 0 && k != s.only)) continue;
     // 7 has no divisor in common with the sizes tests use, so every slice gets a name of its own.
     const std::int64_t name = s.shuffled ? (k * 7 + 3) % s.geometry.size.z : k;
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%03d", static_cast<int>(name));
-    const std::string sop = s.series + ".7." + std::to_string(k + 1);
-    files.push_back(folder / (std::string(text.data()) + ".dcm"));
+    const std::string sop = (s.sop_root.empty() ? s.series + ".7" : s.sop_root) + "." + std::to_string(k + 1);
+    files.push_back(folder / (s.prefix + text.data() + s.extension));
     WriteSlice(files.back(), s, k, sop);
-    if (k == s.twice) WriteSlice(folder / (std::string(text.data()) + "-again.dcm"), s, k, sop + ".1");
+    if (k == s.twice) WriteSlice(folder / (s.prefix + text.data() + "-again.dcm"), s, k, sop + ".1");
   }
   return files;
 }

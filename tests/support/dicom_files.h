@@ -34,11 +34,16 @@ struct SeriesFiles {
   int bits_allocated = 16, bits_stored = 16;
   bool is_signed = true;
   std::string photometric = "MONOCHROME2";
-  bool shuffled = false;       // file names in another order than the slices
-  int dropped = -1;            // this slice gets no file
-  int twice = -1;              // this slice gets two files, with two SOP Instance UIDs
-  bool junk_above = false;     // set bits above bits_stored, as old scanners do for overlays
-  std::vector<TagEdit> edits;  // last, after everything else
+  int phase = 0;          // moves the formula: other numbers in the same places
+  int rise = 0;           // not 0: stored numbers rise by this from row to row, and only so (for interpolation)
+  bool shuffled = false;  // file names in another order than the slices
+  std::string prefix, extension = ".dcm";  // of file names
+  std::string sop_root;                    // of the slices' SOP Instance UIDs; empty: series + ".7"
+  int only = -1;                           // only this slice gets a file
+  int dropped = -1;                        // this slice gets no file
+  int twice = -1;                          // this slice gets two files, with two SOP Instance UIDs
+  bool junk_above = false;                 // set bits above bits_stored, as old scanners do for overlays
+  std::vector<TagEdit> edits;              // last, after everything else
 
   double Slope(std::int64_t k) const { return 0.5 + 0.25 * static_cast<double>(k); }
   double Intercept(std::int64_t k) const { return modality == Modality::kPet ? 0.0 : -1024.0 + static_cast<double>(k); }
