@@ -19,6 +19,7 @@ struct ObjectSource {
   std::vector<PatientText> frames_of_reference;
   std::vector<PatientText> series_uids;
   std::vector<PatientText> sop_instance_uids;
+  PatientText study_uid{};  // in which the object itself lies
 };
 
 ObjectSource ReadObjectSource(DcmItem& dataset);

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::uint32_t kUndefined = 0xFFFFFFFF;
 constexpr std::uint32_t kItem = 0xFFFEE000, kItemEnd = 0xFFFEE00D, kSequenceEnd = 0xFFFEE0DD;
-constexpr std::uint32_t kTransferSyntax = 0x00020010, kSeriesUid = 0x0020000E, kPixelData = 0x7FE00010;
+constexpr std::uint32_t kTransferSyntax = 0x00020010, kSeriesUid = 0x0020000E, kStudyUid = 0x0020000D,
+                        kPatientId = 0x00100020, kPixelData = 0x7FE00010;
 
 // A fault of the file, thrown inside this source only: it ends the walk from any depth.
 struct Fault {
@@ -250,6 +251,8 @@ class Walk {
     if (e.vr == "SQ" || (level.implicit && LooksLikeSequence(e))) return Enter(Level::kSequence, e, level.implicit);
     if (e.length > limits_.value_bytes) throw Fault{TagName(e.tag) + " is larger than any scanner writes"};
     if (top && e.tag == kSeriesUid) out_.series_uid = PatientText(TextOf(e));
+    if (top && e.tag == kStudyUid) out_.study_uid = PatientText(TextOf(e));
+    if (top && e.tag == kPatientId && e.length <= 64) out_.patient_id = PatientText(TextOf(e));
     return e.value + e.length;
   }
 

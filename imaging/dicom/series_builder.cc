@@ -48,17 +48,22 @@ std::string Differences(const std::vector<SliceHeader>& headers) {
   return {};
 }
 
-std::string FaultsOfSlices(const std::vector<SliceHeader>& headers) {
+// The first slice with a fault, and how many there are.
+Fault FaultsOfSlices(const std::vector<SliceHeader>& headers, std::filesystem::path& place) {
   std::size_t count = 0;
   const SliceHeader* first = nullptr;
   for (const SliceHeader& h : headers) {
-    if (h.fault.empty()) continue;
+    if (h.fault.words.empty()) continue;
     if (first == nullptr) first = &h;
     ++count;
   }
   if (first == nullptr) return {};
-  if (headers.size() == 1) return first->fault;
-  return std::to_string(count) + " of " + std::to_string(headers.size()) + " slices: " + first->fault;
+  if (count == 1) place = first->slice.file;
+  Fault fault = first->fault;
+  if (headers.size() > 1) {
+    fault.words = std::to_string(count) + " of " + std::to_string(headers.size()) + " slices: " + fault.words;
+  }
+  return fault;
 }
 
 std::string Duplicates(const std::vector<SliceHeader>& sorted, Vec3 normal) {
@@ -79,7 +84,7 @@ std::string Duplicates(const std::vector<SliceHeader>& sorted, Vec3 normal) {
 }
 
 // Whether the slices lie evenly on one line; fills spacing and direction of k.
-std::string PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geometry& g, bool& gap) {
+Fault PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geometry& g) {
   const auto steps = static_cast<double>(sorted.size() - 1);
   const Vec3 first = sorted.front().slice.position_mm, line = sorted.back().slice.position_mm - first;
   double smallest = Dot(line, normal), largest = 0;
@@ -88,19 +93,24 @@ std::string PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geo
     smallest = std::min(smallest, step);
     largest = std::max(largest, step);
   }
-  gap = largest > smallest * 1.5;
-  if (gap) return "missing slices: largest gap " + Mm(largest) + ", spacing " + Mm(smallest);
+  if (largest > smallest * 1.5) {
+    return {QuarantineReason::kMissingSlices,
+            "missing slices: largest gap " + Mm(largest) + ", spacing " + Mm(smallest)};
+  }
   g.spacing_mm.z = Norm(line) / steps;
   g.direction[2] = (1 / Norm(line)) * line;
   for (std::size_t k = 0; k < sorted.size(); ++k) {
     const Vec3 even = first + (static_cast<double>(k) / steps) * line;
     const double off = Norm(sorted[k].slice.position_mm - even);
-    if (off > kUneven * g.spacing_mm.z) return "uneven slices: one lies " + Mm(off) + " from its even place";
+    if (off > kUneven * g.spacing_mm.z) {
+      return {QuarantineReason::kUnevenSlices, "uneven slices: one lies " + Mm(off) + " from its even place"};
+    }
   }
   return {};
 }
 
-// PET numbers become SUV: one factor for the whole series, from the slice acquired first.
+// PET numbers become SUV: the times of the slice acquired first hold for the whole series, Philips' factors for a
+// slice.
 std::string ScaleToSuv(std::vector<SliceHeader>& headers) {
   const auto started = [](const SliceHeader& h) {
     return SecondsOf(h.pet.acquisition_date, h.pet.acquisition_time).value_or(1e18);
@@ -108,9 +118,12 @@ std::string ScaleToSuv(std::vector<SliceHeader>& headers) {
   const auto first = std::min_element(headers.begin(), headers.end(), [&](const SliceHeader& a, const SliceHeader& b) {
     return started(a) < started(b);
   });
-  const SuvFactor suv = SuvBodyWeightFactor(first->pet);
-  if (!suv.fault.empty()) return suv.fault;
+  PetFacts facts = first->pet;
   for (SliceHeader& h : headers) {
+    facts.philips_suv_factor = h.pet.philips_suv_factor;
+    facts.philips_bq_factor = h.pet.philips_bq_factor;
+    const SuvFactor suv = SuvBodyWeightFactor(facts);
+    if (!suv.fault.empty()) return suv.fault;
     h.slice.slope *= suv.factor;
     h.slice.intercept *= suv.factor;
   }
@@ -122,30 +135,33 @@ std::string ScaleToSuv(std::vector<SliceHeader>& headers) {
 BuiltSeries BuildSeries(std::vector<SliceHeader> headers) {
   BuiltSeries out;
   const SliceHeader first = headers.front();
-  if (out.fault = FaultsOfSlices(headers); !out.fault.empty()) return out;
-  if (out.fault = Differences(headers); !out.fault.empty()) return out;
+  out.place = first.slice.file.parent_path();
+  const auto refused = [&](QuarantineReason reason, std::string words) {
+    out.fault = {reason, std::move(words)};
+    return !out.fault.words.empty();
+  };
+  if (out.fault = FaultsOfSlices(headers, out.place); !out.fault.words.empty()) return out;
+  if (refused(QuarantineReason::kUnevenSlices, Differences(headers))) return out;
   if (headers.size() < 2) {
-    out.fault = "only one slice: no volume";
+    out.fault = {QuarantineReason::kNotAVolume, "only one slice: no volume"};
     return out;
   }
   const Vec3 normal = Cross(first.row, first.column);
   std::sort(headers.begin(), headers.end(), [&](const SliceHeader& a, const SliceHeader& b) {
     return Dot(a.slice.position_mm, normal) < Dot(b.slice.position_mm, normal);
   });
-  if (out.fault = Duplicates(headers, normal); !out.fault.empty()) return out;
+  if (refused(QuarantineReason::kDuplicateSlices, Duplicates(headers, normal))) return out;
   Geometry& g = out.series.geometry;
   g.size = {first.columns, first.rows, static_cast<std::int64_t>(headers.size())};
   g.spacing_mm = {first.column_spacing_mm, first.row_spacing_mm, 0};
   g.origin_mm = headers.front().slice.position_mm;
   g.direction = {first.row, first.column, normal};
-  if (out.fault = PlaceSlices(headers, normal, g, out.gap); !out.fault.empty()) return out;
+  if (out.fault = PlaceSlices(headers, normal, g); !out.fault.words.empty()) return out;
   if (g.size.count() > kMostVoxels) {
-    out.fault = "more voxels than any scanner makes";
+    out.fault = {QuarantineReason::kNotAVolume, "more voxels than any scanner makes"};
     return out;
   }
-  if (first.modality == Modality::kPet) {
-    if (out.fault = ScaleToSuv(headers); !out.fault.empty()) return out;
-  }
+  if (first.modality == Modality::kPet && refused(QuarantineReason::kNoSuv, ScaleToSuv(headers))) return out;
   out.series.info = first.info;
   out.series.modality = first.modality;
   out.series.format = first.format;

@@ -5,11 +5,15 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
 
 #include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/slice_header.h"
+#include "imaging/dicom/tags.h"
 
 namespace consilium {
 namespace fs = std::filesystem;
@@ -31,6 +35,44 @@ std::string NamesOf(const std::vector<fs::path>& files) {
   return files.size() > kMost ? text + " and " + std::to_string(files.size() - kMost) + " more" : text;
 }
 
+// What is seen of studies, file by file.
+class Studies {
+ public:
+  void Add(const fs::path& file, const StudySeen& whose, const PatientText& series_uid, const std::string& modality) {
+    if (whose.patient_id.empty() && whose.study_uid.empty()) return;
+    Seen& seen = seen_[{whose.patient_id, whose.study_uid}];
+    if (seen.study.files++ == 0) {
+      seen.study.patient_id = whose.patient_id;
+      seen.study.study_uid = whose.study_uid;
+      seen.study.place = file.parent_path();
+    }
+    if (seen.study.study_date.empty()) seen.study.study_date = whose.study_date;
+    if (!series_uid.empty()) seen.series.insert(series_uid);
+    const bool code = std::all_of(modality.begin(), modality.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    if (!modality.empty() && code) seen.modalities.insert(modality);
+  }
+
+  std::vector<StudySeen> Finish() {
+    std::vector<StudySeen> studies;
+    for (auto& [key, seen] : seen_) {
+      seen.study.series = std::ssize(seen.series);
+      seen.study.modalities.assign(seen.modalities.begin(), seen.modalities.end());
+      studies.push_back(std::move(seen.study));
+    }
+    std::stable_sort(studies.begin(), studies.end(),
+                     [](const StudySeen& a, const StudySeen& b) { return a.place < b.place; });
+    return studies;
+  }
+
+ private:
+  struct Seen {
+    StudySeen study;
+    std::set<PatientText> series;
+    std::set<std::string> modalities;
+  };
+  std::map<std::pair<PatientText, PatientText>, Seen> seen_;  // by patient and StudyInstanceUID
+};
+
 class Scan {
  public:
   void Add(const fs::path& file) {
@@ -51,7 +93,7 @@ class Scan {
   }
 
   SeriesScan Finish() {
-    for (auto& [uid, group] : groups_) {
+    for (auto& [key, group] : groups_) {
       if (group.damaged) {
         if (group.also_damaged > 0)
           group.damaged->fault.words +=
@@ -59,22 +101,27 @@ class Scan {
         out_.rejected.push_back(std::move(*group.damaged));
         continue;
       }
-      const fs::path first = group.slices.front().slice.file, place = first.parent_path();
+      const fs::path first = group.slices.front().slice.file;
       const PatientText patient = group.slices.front().info.patient_id, study = group.slices.front().info.study_uid;
       BuiltSeries built = BuildSeries(std::move(group.slices));
-      if (built.fault.empty()) {
+      if (built.fault.words.empty()) {
         out_.usable.push_back(std::move(built.series));
-      } else {
-        const std::vector<fs::path> cause = built.gap ? NamelessBeside(first) : std::vector<fs::path>();
-        if (!cause.empty()) built.fault = "not readable: " + NamesOf(cause) + "; so there are " + built.fault;
-        const QuarantineReason kind = built.gap ? QuarantineReason::kMissingSlices : QuarantineReason::kUnevenSlices;
-        out_.rejected.push_back({place, {kind, std::move(built.fault)}, patient, study});
+        continue;
       }
+      if (built.fault.reason == QuarantineReason::kMissingSlices) {
+        const std::vector<fs::path> cause = NamelessBeside(first);
+        if (!cause.empty()) {
+          built.fault = {QuarantineReason::kNotReadable,
+                         "not readable: " + NamesOf(cause) + "; so there are " + built.fault.words};
+        }
+      }
+      out_.rejected.push_back({std::move(built.place), std::move(built.fault), patient, study});
     }
     std::sort(out_.usable.begin(), out_.usable.end(),
               [](const Series& a, const Series& b) { return FilesOf(a).front() < FilesOf(b).front(); });
     std::sort(out_.rejected.begin(), out_.rejected.end(),
               [](const RejectedSeries& a, const RejectedSeries& b) { return a.place < b.place; });
+    out_.studies = studies_.Finish();
     return std::move(out_);
   }
 
@@ -82,6 +129,11 @@ class Scan {
   void Parse(const fs::path& file, const PreScan& scan) {
     const DicomFile parsed = ParseDicom(file, scan, ReadPart::kHeader);
     DcmItem& dataset = DataSet(*parsed);
+    StudySeen whose;
+    whose.patient_id = PatientText(TextOf(dataset, tag::kPatientId));
+    whose.study_uid = PatientText(TextOf(dataset, tag::kStudyUid));
+    whose.study_date = PatientText(TextOf(dataset, tag::kStudyDate));
+    studies_.Add(file, whose, PatientText(TextOf(dataset, tag::kSeriesUid)), TextOf(dataset, tag::kModality));
     switch (KindOf(dataset)) {
       case FileKind::kStructureSet: out_.structure_sets.push_back(file); return;
       case FileKind::kSegmentation: out_.segmentations.push_back(file); return;
@@ -89,21 +141,34 @@ class Scan {
       case FileKind::kSlice: break;
     }
     SliceHeader header = ReadSliceHeader(dataset, file, scan);
-    groups_[header.info.series_uid].slices.push_back(std::move(header));
+    // Without a SeriesInstanceUID there is no series; at least its patients and folders are not mixed.
+    const bool nameless = header.info.series_uid.empty();
+    groups_[{header.info.series_uid, nameless ? header.info.patient_id : PatientText(),
+             nameless ? file.parent_path().string() : std::string()}]
+        .slices.push_back(std::move(header));
   }
 
   // A damaged slice makes its series unusable: without it the volume would be another one.
   void Damaged(const fs::path& file, const PreScan& scan, std::string reason) {
+    StudySeen whose;
+    whose.patient_id = scan.patient_id;
+    whose.study_uid = scan.study_uid;
+    studies_.Add(file, whose, scan.series_uid, {});
+    RejectedSeries damaged;
+    damaged.place = file;
+    damaged.fault.words = std::move(reason);  // kNotReadable
+    damaged.patient_id = scan.patient_id;
+    damaged.study_uid = scan.study_uid;
     if (scan.series_uid.empty()) {
       nameless_[file.parent_path()].push_back(file);
-      out_.rejected.push_back({file, {QuarantineReason::kNotReadable, std::move(reason)}, {}, {}});
+      out_.rejected.push_back(std::move(damaged));
       return;
     }
-    Group& group = groups_[scan.series_uid];
+    Group& group = groups_[{scan.series_uid, {}, {}}];
     if (group.damaged)
       ++group.also_damaged;
     else
-      group.damaged = RejectedSeries{file, {QuarantineReason::kNotReadable, std::move(reason)}, {}, {}};
+      group.damaged = std::move(damaged);
   }
 
   // Files in a slice's folder, named like it, of which nobody can say to which series they belong: what a gap is made
@@ -118,8 +183,9 @@ class Scan {
     return files;
   }
 
-  std::map<PatientText, Group> groups_;
-  std::map<fs::path, std::vector<fs::path>> nameless_;  // by folder: not readable, or not DICOM
+  std::map<std::tuple<PatientText, PatientText, std::string>, Group> groups_;  // by SeriesInstanceUID
+  std::map<fs::path, std::vector<fs::path>> nameless_;                         // by folder: not readable, or not DICOM
+  Studies studies_;
   SeriesScan out_;
 };
 

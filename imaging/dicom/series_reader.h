@@ -29,12 +29,21 @@ struct RejectedSeries {
   PatientText patient_id, study_uid;  // whose it is; empty where nobody can say
 };
 
+// A study of which a file was seen, whatever came of it.
+struct StudySeen {
+  PatientText patient_id, study_uid, study_date;
+  std::filesystem::path place;          // the folder of its first file
+  std::vector<std::string> modalities;  // (0008,0060) of its files: "CT", "PT", "SR"; sorted, each once
+  std::int64_t series = 0, files = 0;
+};
+
 struct SeriesScan {
   std::vector<Series> usable;                         // by path of their first file
   std::vector<RejectedSeries> rejected;               // gap, duplicate, mixed orientation, missing tag, damaged file...
   std::vector<RejectedSeries> left_out;               // no harm: localisers, derived images, screenshots; and why
   std::vector<std::filesystem::path> structure_sets;  // RTSTRUCT files
   std::vector<std::filesystem::path> segmentations;   // SEG files
+  std::vector<StudySeen> studies;                     // every study, also those without any image; by place
   std::int64_t other_files = 0;                       // not DICOM, or a kind that holds no volume (SR, PR, ...)
 };
 

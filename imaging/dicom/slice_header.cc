@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/private_tag.h"
 #include "imaging/dicom/tags.h"
 
 namespace consilium {
@@ -19,25 +20,29 @@ constexpr double kLargestRescale = 1e12;  // slope or intercept; a float holds e
 // Reads tags and remembers the first one that is missing.
 class Reader {
  public:
-  Reader(DcmItem& item, std::string& fault) : item_(item), fault_(fault) {}
+  Reader(DcmItem& item, Fault& fault) : item_(item), fault_(fault) {}
 
-  void Fault(std::string words) {
-    if (fault_.empty()) fault_ = std::move(words);
+  void Refuse(QuarantineReason reason, std::string words) {
+    if (fault_.words.empty()) fault_ = {reason, std::move(words)};
   }
+  void Missing(TagNumber tag) { Refuse(QuarantineReason::kMissingTag, "missing tag " + TagWords(tag)); }
+  void OutOfBounds(TagNumber tag) { Refuse(QuarantineReason::kMissingTag, TagWords(tag) + " is out of bounds"); }
+  void NoVolume(std::string words) { Refuse(QuarantineReason::kNotAVolume, std::move(words)); }
 
   double Number(TagNumber tag) { return Numbers(tag, 1).front(); }
 
   int Integer(TagNumber tag, int low, int high) {
     const double value = Number(tag);
     if (value >= low && value <= high) return static_cast<int>(value);
-    Fault(TagWords(tag) + " is out of bounds");
+    OutOfBounds(tag);
     return low;
   }
 
   std::vector<double> Numbers(TagNumber tag, std::size_t count) {
     std::vector<double> values = NumbersOf(item_, tag);
     if (values.size() == count) return values;
-    Fault((values.empty() ? "missing tag " : "not the right count of numbers in ") + TagWords(tag));
+    Refuse(QuarantineReason::kMissingTag,
+           (values.empty() ? "missing tag " : "not the right count of numbers in ") + TagWords(tag));
     return std::vector<double>(count, 0.0);
   }
 
@@ -45,7 +50,7 @@ class Reader {
 
  private:
   DcmItem& item_;
-  std::string& fault_;
+  Fault& fault_;
 };
 
 std::string_view SopClass(FileKind kind, Modality modality) {
@@ -78,18 +83,18 @@ void ReadGeometry(Reader& read, SliceHeader& h) {
   const auto spacing = read.Numbers(tag::kPixelSpacing, 2);
   h.slice.position_mm = {position[0], position[1], position[2]};
   for (const double mm : position) {
-    if (std::abs(mm) > kFarthestMm) read.Fault(TagWords(tag::kPosition) + " is out of bounds");
+    if (std::abs(mm) > kFarthestMm) read.OutOfBounds(tag::kPosition);
   }
   h.row = {orientation[0], orientation[1], orientation[2]};
   h.column = {orientation[3], orientation[4], orientation[5]};
   h.row_spacing_mm = spacing[0];
   h.column_spacing_mm = spacing[1];
   if (spacing[0] <= 0 || spacing[1] <= 0 || spacing[0] > 1000 || spacing[1] > 1000) {
-    read.Fault(TagWords(tag::kPixelSpacing) + " is out of bounds");
+    read.OutOfBounds(tag::kPixelSpacing);
   }
   const double row = Norm(h.row), column = Norm(h.column);
   if (std::abs(row - 1) > 1e-2 || std::abs(column - 1) > 1e-2 || std::abs(Dot(h.row, h.column)) > 1e-2) {
-    read.Fault(TagWords(tag::kOrientation) + " is not two right-angled unit vectors");
+    read.Refuse(QuarantineReason::kMissingTag, TagWords(tag::kOrientation) + " is not two right-angled unit vectors");
     return;
   }
   h.row = (1 / row) * h.row;
@@ -97,33 +102,41 @@ void ReadGeometry(Reader& read, SliceHeader& h) {
 }
 
 void ReadPixelFormat(Reader& read, DcmItem& item, SliceHeader& h) {
-  if (read.Integer(tag::kSamplesPerPixel, 0, 65535) != 1) read.Fault("colour images are no volume");
+  if (read.Integer(tag::kSamplesPerPixel, 0, 65535) != 1) read.NoVolume("colour images are no volume");
   const std::string photometric = TextOf(item, tag::kPhotometric);
-  if (photometric.empty()) read.Fault("missing tag " + TagWords(tag::kPhotometric));
-  if (photometric != "MONOCHROME1" && photometric != "MONOCHROME2") read.Fault("colour images are no volume");
-  if (NumberOf(item, tag::kFrames).value_or(1) != 1) read.Fault("several frames in one file (enhanced or multi-frame)");
+  if (photometric.empty()) read.Missing(tag::kPhotometric);
+  if (photometric != "MONOCHROME1" && photometric != "MONOCHROME2") read.NoVolume("colour images are no volume");
+  if (NumberOf(item, tag::kFrames).value_or(1) != 1)
+    read.NoVolume("several frames in one file (enhanced or multi-frame)");
   h.format.bits_allocated = read.Integer(tag::kBitsAllocated, 1, 64);
   h.format.bits_stored = read.Integer(tag::kBitsStored, 1, 64);
   h.format.is_signed = read.Integer(tag::kPixelRepresentation, 0, 1) == 1;
   const int high_bit = read.Integer(tag::kHighBit, 0, 63);
   const bool known = h.format.bits_allocated == 8 || h.format.bits_allocated == 16;
   if (!known || h.format.bits_stored > h.format.bits_allocated || high_bit != h.format.bits_stored - 1) {
-    read.Fault("pixels that are not 8 or 16 bits (0028,0100)");
+    read.NoVolume("pixels that are not 8 or 16 bits (0028,0100)");
   }
 }
 
 void ReadRescale(Reader& read, DcmItem& item, SliceHeader& h) {
   const auto slope = NumberOf(item, tag::kSlope), intercept = NumberOf(item, tag::kIntercept);
   if (h.modality != Modality::kMr) {
-    if (!slope) read.Fault("missing tag " + TagWords(tag::kSlope));
-    if (!intercept) read.Fault("missing tag " + TagWords(tag::kIntercept));
+    if (!slope) read.Missing(tag::kSlope);
+    if (!intercept) read.Missing(tag::kIntercept);
   }
   h.slice.slope = slope.value_or(1);
   h.slice.intercept = intercept.value_or(0);
-  if (std::abs(h.slice.slope) > kLargestRescale) read.Fault(TagWords(tag::kSlope) + " is out of bounds");
-  if (std::abs(h.slice.intercept) > kLargestRescale) read.Fault(TagWords(tag::kIntercept) + " is out of bounds");
-  if (h.slice.slope == 0) read.Fault(TagWords(tag::kSlope) + " is zero");
+  if (std::abs(h.slice.slope) > kLargestRescale) read.OutOfBounds(tag::kSlope);
+  if (std::abs(h.slice.intercept) > kLargestRescale) read.OutOfBounds(tag::kIntercept);
+  if (h.slice.slope == 0) read.Refuse(QuarantineReason::kMissingTag, TagWords(tag::kSlope) + " is zero");
 }
+
+constexpr PrivateTag kGeScanDateTime{0x0009, "GEMS_PETD_01", 0x0D};
+constexpr PrivateTag kSiemensDecayDateTime{0x0071, "SIEMENS MED PT", 0x22};
+constexpr PrivateTag kPhilipsSuvFactor{0x7053, "Philips PET Private Group", 0x00};
+constexpr PrivateTag kPhilipsBqFactor{0x7053, "Philips PET Private Group", 0x09};
+
+std::optional<double> SecondsOfMs(std::optional<double> ms) { return ms ? std::optional(*ms / 1000) : std::nullopt; }
 
 PetFacts ReadPetFacts(DcmItem& item) {
   PetFacts f;
@@ -135,24 +148,34 @@ PetFacts ReadPetFacts(DcmItem& item) {
   f.series_time = TextOf(item, tag::kSeriesTime);
   f.acquisition_date = TextOf(item, tag::kAcquisitionDate);
   f.acquisition_time = TextOf(item, tag::kAcquisitionTime);
+  f.time_zone = TextOf(item, tag::kTimeZone);
+  f.decay_date_time = TextOf(item, kGeScanDateTime);
+  if (f.decay_date_time.empty()) f.decay_date_time = TextOf(item, kSiemensDecayDateTime);
   f.weight_kg = NumberOf(item, tag::kPatientWeight);
-  for (DcmItem* dose : ItemsOf(item, tag::kRadiopharmaceuticals)) {
-    f.injection_date_time = TextOf(*dose, tag::kStartDateTime);
-    f.injection_time = TextOf(*dose, tag::kStartTime);
-    f.dose_bq = NumberOf(*dose, tag::kTotalDose);
-    f.half_life_s = NumberOf(*dose, tag::kHalfLife);
-    break;
+  f.frame_reference_s = SecondsOfMs(NumberOf(item, tag::kFrameReferenceTime));
+  f.frame_duration_s = SecondsOfMs(NumberOf(item, tag::kFrameDuration));
+  if (f.units == "CNTS") {
+    f.philips_suv_factor = NumberOf(item, kPhilipsSuvFactor);
+    f.philips_bq_factor = NumberOf(item, kPhilipsBqFactor);
   }
+  const std::vector<DcmItem*> drugs = ItemsOf(item, tag::kRadiopharmaceuticals);
+  f.several_drugs = drugs.size() > 1;
+  if (drugs.empty()) return f;
+  DcmItem& dose = *drugs.front();
+  f.injection_date_time = TextOf(dose, tag::kStartDateTime);
+  f.injection_time = TextOf(dose, tag::kStartTime);
+  f.dose_bq = NumberOf(dose, tag::kTotalDose);
+  f.half_life_s = NumberOf(dose, tag::kHalfLife);
   return f;
 }
 
 void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
-  if (!scan.has_pixels) return read.Fault("missing tag " + TagWords(tag::kPixelData));
+  if (!scan.has_pixels) return read.Missing(tag::kPixelData);
   if (scan.compressed) return;
   h.slice.pixel_offset = scan.pixel_offset;
   const std::uint64_t needed = static_cast<std::uint64_t>(h.rows) * static_cast<std::uint64_t>(h.columns) *
                                static_cast<std::uint64_t>(h.format.bits_allocated / 8);
-  if (scan.pixel_bytes < needed) read.Fault("fewer pixels than rows and columns say");
+  if (scan.pixel_bytes < needed) read.Refuse(QuarantineReason::kNotReadable, "fewer pixels than rows and columns say");
 }
 
 }  // namespace
@@ -172,12 +195,12 @@ SliceHeader ReadSliceHeader(DcmItem& item, const std::filesystem::path& file, co
   h.info = {read.Secret(tag::kPatientId),        read.Secret(tag::kPatientName),      read.Secret(tag::kStudyUid),
             read.Secret(tag::kSeriesUid),        read.Secret(tag::kFrameOfReference), read.Secret(tag::kStudyDate),
             read.Secret(tag::kSeriesDescription)};
-  if (h.info.series_uid.empty()) read.Fault("missing tag " + TagWords(tag::kSeriesUid));
-  if (h.slice.sop_instance_uid.empty()) read.Fault("missing tag " + TagWords(tag::kSopInstanceUid));
+  if (h.info.series_uid.empty()) read.Missing(tag::kSeriesUid);
+  if (h.slice.sop_instance_uid.empty()) read.Missing(tag::kSopInstanceUid);
   const std::string sop_class = TextOf(item, tag::kSopClassUid);
   h.modality = ModalityOf(sop_class).value_or(Modality::kCt);
   if (sop_class != SopClass(FileKind::kSlice, h.modality)) {
-    read.Fault("enhanced (multi-frame) images are not read; export the series as single slices");
+    read.NoVolume("enhanced (multi-frame) images are not read; export the series as single slices");
   }
   ReadPixelFormat(read, item, h);
   ReadGeometry(read, h);

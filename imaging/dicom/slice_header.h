@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "imaging/dicom/pre_scan.h"
+#include "imaging/dicom/quarantine.h"
 #include "imaging/dicom/series.h"
 #include "imaging/dicom/suv.h"
 
@@ -27,7 +29,7 @@ struct SliceHeader {
   double row_spacing_mm = 0, column_spacing_mm = 0;  // between rows, between columns
   Vec3 row, column;                                  // direction of growing column index, of growing row index
   PetFacts pet;
-  std::string fault;  // the first thing that makes this slice unusable, or empty
+  Fault fault;  // the first thing that makes this slice unusable, or empty words
 };
 
 FileKind KindOf(DcmItem& dataset);
@@ -38,8 +40,8 @@ SliceHeader ReadSliceHeader(DcmItem& dataset, const std::filesystem::path& file,
 // A series out of the headers of all its files, or why it is no volume. Pure.
 struct BuiltSeries {
   Series series;
-  std::string fault;
-  bool gap = false;  // the fault: slices are missing in between
+  Fault fault;
+  std::filesystem::path place;  // with a fault: the file at fault, or the folder of the series
 };
 BuiltSeries BuildSeries(std::vector<SliceHeader> headers);
 

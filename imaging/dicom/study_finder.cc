@@ -3,9 +3,14 @@
 #include "imaging/dicom/study_finder.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "core/base/as_error.h"
+#include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/tags.h"
 
 namespace consilium {
 namespace fs = std::filesystem;
@@ -79,22 +84,70 @@ void AddContour(PatientCase& patient, const std::vector<RtStruct>& all, const st
                                   : "no contour (RTSTRUCT) of this patient";
 }
 
+// A contour that cannot be read, and whose it is where its header says so.
+RejectedSeries BadContour(const fs::path& file, const std::string& words) {
+  RejectedSeries bad;
+  bad.place = file;
+  bad.fault = {QuarantineReason::kLabel, words};
+  try {
+    const DicomFile header = OpenDicom(file, ReadPart::kHeader);
+    bad.patient_id = PatientText(TextOf(DataSet(*header), tag::kPatientId));
+    bad.study_uid = PatientText(TextOf(DataSet(*header), tag::kStudyUid));
+  } catch (const std::exception&) {
+    return bad;  // it changed since it was scanned: nobody can say whose it is
+  }
+  return bad;
+}
+
+// Why a study without a case and without a faulty series is none. `found`: modalities of its usable series.
+Fault NoCaseWords(const StudySeen& study, const std::set<Modality>& found, bool left_out) {
+  const bool ct = found.contains(Modality::kCt), mr = found.contains(Modality::kMr);
+  if (ct && mr) return {QuarantineReason::kNoPair, "CT and MR without a PET: a case needs PET and CT"};
+  if (ct) return {QuarantineReason::kNoPair, "CT without a PET of the same patient and frame of reference"};
+  if (mr) return {QuarantineReason::kNoPair, "MR alone: a case needs PET and CT"};
+  if (left_out) return {QuarantineReason::kNoImages, "only localisers, derived images or screenshots: no volume"};
+  std::string kinds;
+  for (const std::string& modality : study.modalities) kinds += (kinds.empty() ? "" : ", ") + modality;
+  return {QuarantineReason::kNoImages, "no PET, CT or MR images" + (kinds.empty() ? "" : ", only " + kinds)};
+}
+
+// Every study ends as used or with a reason: here are those of which nothing else says it.
+void AddSilentStudies(const std::vector<Series>& usable, const std::vector<RtStruct>& structures, CaseScan& out) {
+  using Study = std::pair<PatientText, PatientText>;
+  std::set<Study> told, has_left_out;
+  std::map<Study, std::set<Modality>> found;
+  for (const PatientCase& one : out.cases) {
+    told.insert({one.pet.info.patient_id, one.pet.info.study_uid});
+    told.insert({one.ct.info.patient_id, one.ct.info.study_uid});
+    for (const RtStruct& drawn : structures)
+      if (drawn.file == one.contour) told.insert({drawn.source.patient_id, drawn.source.study_uid});
+  }
+  for (const RejectedSeries& bad : out.rejected) told.insert({bad.patient_id, bad.study_uid});
+  for (const RejectedSeries& harmless : out.left_out) has_left_out.insert({harmless.patient_id, harmless.study_uid});
+  for (const Series& series : usable) found[{series.info.patient_id, series.info.study_uid}].insert(series.modality);
+  for (const StudySeen& study : out.studies) {
+    const Study key{study.patient_id, study.study_uid};
+    if (told.contains(key)) continue;
+    out.rejected.push_back(
+        {study.place, NoCaseWords(study, found[key], has_left_out.contains(key)), study.patient_id, study.study_uid});
+  }
+}
+
 }  // namespace
 
 CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   SeriesScan scan = ScanFolder(folder, options.scan);
   CaseScan out;
   out.rejected = std::move(scan.rejected);
+  out.left_out = std::move(scan.left_out);
+  out.studies = std::move(scan.studies);
   std::sort(scan.structure_sets.begin(), scan.structure_sets.end());
   std::vector<RtStruct> structures;
   for (const fs::path& file : scan.structure_sets) {
     try {
       structures.push_back(ReadRtStruct(file));
     } catch (const std::exception& failure) {
-      RejectedSeries bad;
-      bad.place = file;
-      bad.fault = {QuarantineReason::kLabel, AsError(failure).what()};
-      out.rejected.push_back(std::move(bad));
+      out.rejected.push_back(BadContour(file, AsError(failure).what()));
     }
   }
   for (const Series& pet : scan.usable) {
@@ -112,6 +165,7 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
     out.cases.push_back({pet, *ct, std::nullopt, {}});
     AddContour(out.cases.back(), structures, options.roi_pattern);
   }
+  AddSilentStudies(scan.usable, structures, out);
   return out;
 }
 

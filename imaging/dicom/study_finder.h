@@ -23,6 +23,8 @@ struct PatientCase {
 struct CaseScan {
   std::vector<PatientCase> cases;        // by path of the PET's first file
   std::vector<RejectedSeries> rejected;  // series that cannot be used, PET without CT, unreadable files
+  std::vector<RejectedSeries> left_out;  // no harm, as in SeriesScan
+  std::vector<StudySeen> studies;        // each has a case, or something in `rejected` that says why not
 };
 
 struct FindOptions {

@@ -9,10 +9,11 @@ namespace consilium::tag {
 
 inline constexpr std::uint32_t kSopClassUid = 0x00080016, kSopInstanceUid = 0x00080018, kStudyDate = 0x00080020,
                                kSeriesDate = 0x00080021, kAcquisitionDate = 0x00080022, kSeriesTime = 0x00080031,
-                               kAcquisitionTime = 0x00080032, kSeriesDescription = 0x0008103E;
+                               kAcquisitionTime = 0x00080032, kModality = 0x00080060, kTimeZone = 0x00080201,
+                               kSeriesDescription = 0x0008103E;
 inline constexpr std::uint32_t kPatientName = 0x00100010, kPatientId = 0x00100020, kPatientWeight = 0x00101030;
 inline constexpr std::uint32_t kStartTime = 0x00181072, kTotalDose = 0x00181074, kHalfLife = 0x00181075,
-                               kStartDateTime = 0x00181078;
+                               kStartDateTime = 0x00181078, kFrameDuration = 0x00181242;
 inline constexpr std::uint32_t kStudyUid = 0x0020000D, kStudyId = 0x00200010, kSeriesUid = 0x0020000E,
                                kPosition = 0x00200032, kOrientation = 0x00200037, kFrameOfReference = 0x00200052;
 inline constexpr std::uint32_t kSamplesPerPixel = 0x00280002, kPhotometric = 0x00280004, kFrames = 0x00280008,
@@ -21,7 +22,7 @@ inline constexpr std::uint32_t kSamplesPerPixel = 0x00280002, kPhotometric = 0x0
                                kHighBit = 0x00280102, kPixelRepresentation = 0x00280103, kIntercept = 0x00281052,
                                kSlope = 0x00281053;
 inline constexpr std::uint32_t kRadiopharmaceuticals = 0x00540016, kUnits = 0x00541001, kSuvType = 0x00541006,
-                               kDecayCorrection = 0x00541102;
+                               kDecayCorrection = 0x00541102, kFrameReferenceTime = 0x00541300;
 inline constexpr std::uint32_t kStructureSetRois = 0x30060020, kRoiNumber = 0x30060022, kRoiName = 0x30060026,
                                kRoiContours = 0x30060039, kContours = 0x30060040, kContourType = 0x30060042,
                                kContourPoints = 0x30060046, kContourData = 0x30060050,

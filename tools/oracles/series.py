@@ -4,7 +4,7 @@
 """Writes tests/imaging/dicom/oracles/series/: small DICOM series, and series.json with what their voxels mean.
 
 Needs (in a virtual environment of its own): python 3.11, pydicom==3.0.1 numpy==2.2.6 highdicom==0.28.2
-  pyjpegls==1.5.1 python-gdcm==3.2.6 pillow==13.0.0
+  pyjpegls==1.5.1 python-gdcm==3.2.6 pillow==13.0.0 SimpleITK==2.5.2
 Run: python tools/oracles/series.py tests/imaging/dicom/oracles/series
 
 No code of ours takes part: pydicom writes the files (pyjpegls writes JPEG-LS, GDCM lossless JPEG), reads them back from
@@ -13,6 +13,7 @@ the disk and decodes them; highdicom orders the slices and gives the affine. In 
   stored          decoded integers, slice after slice, in that order
   slope, intercept  one for each slice, as double; SUV factor included for PET in Bq/ml
   exact           true if slope, intercept and every product fit a float, so that values agree bit for bit
+  itk             origin, spacing and direction (row by row) that SimpleITK gives to the same files
 """
 import json
 import math
@@ -25,6 +26,7 @@ import gdcm
 import highdicom
 import numpy as np
 import pydicom
+import SimpleITK
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless, generate_uid
 
@@ -59,6 +61,41 @@ LIST = [
     series("ct-jpeg-lossless-12", "CT", signed=False, bits=12, syntax="jpeg"),
     series("ct-jpegls", "CT", signed=False, bits=12, syntax="jpegls", orientation=OBLIQUE),
     series("ct-jpegls-16", "CT", signed=False, syntax="jpegls"),
+]
+
+# Raw PET by the conventions of three vendors. 81.5 kg, 310 MBq, half-life 6586.2 s, injected 23:25:30. Scanned at 00:30
+# of the next day, 3870 s later: 310e6 * 2^(-3870 / 6586.2) = 206290298.8 Bq are left, 81500 g / 206290298.8 Bq =
+# 3.9507432235e-4 g/Bq.
+SUV_AT_SCAN = 3.9507432235e-4
+RAW = {"slope": lambda k: round(1.8731 + 0.37 * k, 5), "intercept": NOTHING, "exact": False, "signed": False, "bits": 15}
+LIST += [
+    # GE: a reconstruction of the next morning, with the scan's own time in a private tag; a later bed.
+    series("pet-raw-ge", "PT", **RAW, units="BQML", factor=SUV_AT_SCAN,
+           tags={"SeriesDate": "20200103", "SeriesTime": "091500", "AcquisitionTime": "003612"},
+           private=[(0x0009, "GEMS_IDEN_01", 0x01, "LO", "GE_GENESIS_FF"),
+                    (0x0009, "GEMS_PETD_01", 0x0D, "DT", "20200102003000.00")]),
+    # Siemens: the same in Implicit VR, where nothing tells what kind a private tag is.
+    series("pet-raw-siemens", "PT", **RAW, units="BQML", factor=SUV_AT_SCAN, syntax="implicit",
+           tags={"SeriesDate": "20200103", "SeriesTime": "091500", "AcquisitionTime": "003612"},
+           private=[(0x0071, "SIEMENS MED PT", 0x22, "DT", "20200102003000.000000")]),
+    # Siemens without it: acquired at 00:36:12 for 120 s; the mean rate is 59.9369 s into the frame, which is 431.9369 s
+    # after the scan's start: 00:36:12 - 431.9369 s + 59.9369 s = 00:30:00.
+    series("pet-raw-frames", "PT", **RAW, units="BQML", factor=SUV_AT_SCAN,
+           tags={"SeriesDate": "20200103", "SeriesTime": "091500", "AcquisitionTime": "003612",
+                 "FrameReferenceTime": 431936.8547, "ActualFrameDuration": 120000}),
+    # Philips: counts with a factor to SUV; or with one to Bq/ml, in a block after somebody else's.
+    series("pet-raw-philips", "PT", **RAW, units="CNTS", factor=0.000551,
+           private=[(0x7053, "Philips PET Private Group", 0x00, "DS", "0.000551"),
+                    (0x7053, "Philips PET Private Group", 0x09, "DS", "1.377")]),
+    series("pet-raw-philips-counts", "PT", **RAW, units="CNTS", factor=1.377 * SUV_AT_SCAN, syntax="implicit",
+           private=[(0x7053, "SOMEBODY ELSE", 0x09, "DS", "77"),
+                    (0x7053, "Philips PET Private Group", 0x00, "DS", "0"),
+                    (0x7053, "Philips PET Private Group", 0x09, "DS", "1.377")]),
+    # Corrected to the injection: 81500 g / 310e6 Bq.
+    series("pet-raw-admin", "PT", **RAW, units="BQML", factor=81500 / 310e6, tags={"DecayCorrection": "ADMIN"}),
+    # Bounds of geometry: thin rows, thick slices, feet first, and a sagittal stack from left to right.
+    series("ct-anisotropic", "CT", orientation=[-1, 0, 0, 0, 1, 0], spacing=[0.9, 3.7], step=11.3),
+    series("ct-oblique-reversed", "CT", orientation=[-v for v in OBLIQUE], spacing=[4.1, 0.7], step=0.6),
 ]
 
 
@@ -101,6 +138,10 @@ def slice_of(what, k, rng):
         ds.RescaleSlope, ds.RescaleIntercept = what["slope"](k), what["intercept"](k)
     if what["modality"] == "PT":
         pet_tags(ds, what.get("units", "GML"))
+    for keyword, value in what.get("tags", {}).items():
+        setattr(ds, keyword, value)
+    for group, creator, element, vr, value in what.get("private", []):
+        ds.private_block(group, creator, create=True).add_new(element, vr, value)
     ds.PixelData = pixels(what, rng).tobytes()
     ds["PixelData"].VR = "OW"
     return ds
@@ -118,6 +159,8 @@ def pet_tags(ds, units):
 
 def suv_factor(what):
     """Body weight over the dose that is left when the scan starts, 64.5 minutes after the injection."""
+    if "factor" in what:
+        return what["factor"]
     return 1.0 if what.get("units", "GML") == "GML" else 81.5e3 / (3.1e8 * 2 ** (-64.5 * 60 / 6586.2))
 
 
@@ -161,7 +204,11 @@ def read(what, folder):
         assert np.array_equal(ds.pixel_array, volume.array[s]), what["name"]
         slopes.append(float(ds.get("RescaleSlope", 1)) * suv_factor(what))
         intercepts.append(float(ds.get("RescaleIntercept", 0)) * suv_factor(what))
-    return {"name": what["name"], "modality": what["modality"], "syntax": str(files[0].file_meta.TransferSyntaxUID),
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(folder))
+    image = reader.Execute()
+    itk = {"origin": image.GetOrigin(), "spacing": image.GetSpacing(), "direction": image.GetDirection()}
+    return {"name": what["name"], "itk": itk, "modality": what["modality"], "syntax": str(files[0].file_meta.TransferSyntaxUID),
             "shape": list(volume.array.shape), "affine": np.asarray(volume.affine).tolist(),
             "exact": what["exact"], "slope": slopes, "intercept": intercepts,
             "stored": volume.array.ravel().tolist()}
@@ -174,6 +221,7 @@ def main(out):
         write(what, os.path.join(out, what["name"]))
         result.append(read(what, os.path.join(out, what["name"])))
     made_with = f"pydicom {pydicom.__version__}, highdicom {highdicom.__version__}, GDCM {gdcm.Version.GetVersion()}"
+    made_with += f", SimpleITK {SimpleITK.__version__}"
     with open(os.path.join(out, "series.json"), "w", encoding="utf-8") as file:
         json.dump({"made_with": made_with, "series": result}, file)
         file.write("\n")

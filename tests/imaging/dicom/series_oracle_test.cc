@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-// Small series that pydicom and GDCM wrote (tools/oracles/series.py): ours must mean the same in every voxel.
+// Small series that pydicom and GDCM wrote (tools/oracles/series.py): ours must mean the same in every voxel, PET in
+// SUV computed by hand, and lie on the grid of SimpleITK.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -75,6 +76,19 @@ TEST_P(SeriesOracle, EveryVoxelLiesWhereItShouldAndMeansTheSame) {
   EXPECT_EQ(wrong, 0) << "of " << n << " voxels";
 }
 
+TEST_P(SeriesOracle, TheGridIsSimpleItks) {
+  const json one = Oracle().at("series").at(GetParam());
+  const Geometry g = ReadSeries(kFolder / one.at("name").get<std::string>()).geometry;
+  const auto origin = one.at("itk").at("origin").get<std::vector<double>>();
+  const auto spacing = one.at("itk").at("spacing").get<std::vector<double>>();
+  const auto direction = one.at("itk").at("direction").get<std::vector<double>>();
+  EXPECT_LT(Norm(g.origin_mm - Vec3{origin[0], origin[1], origin[2]}), 1e-6);
+  EXPECT_LT(Norm(g.spacing_mm - Vec3{spacing[0], spacing[1], spacing[2]}), 1e-6);
+  for (std::size_t axis = 0; axis < 3; ++axis) {  // a column of ITK's matrix is the direction of an axis
+    EXPECT_LT(Norm(g.direction[axis] - Vec3{direction[axis], direction[3 + axis], direction[6 + axis]}), 1e-6) << axis;
+  }
+}
+
 std::string NameOf(const testing::TestParamInfo<std::size_t>& info) {
   std::string name = Oracle().at("series").at(info.param).at("name");
   std::erase(name, '-');
@@ -93,7 +107,9 @@ TEST(SeriesOracleList, HoldsEveryEncodingAndKind) {
   }
   EXPECT_EQ(encodings, (std::set<std::string>{"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70",
                                               "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5"}));
-  for (const char* name : {"pet-slopes", "pet-becquerels", "ct-oblique", "ct-unsigned", "mono1-implicit"}) {
+  for (const char* name : {"pet-slopes", "pet-becquerels", "ct-oblique", "ct-unsigned", "mono1-implicit", "pet-raw-ge",
+                           "pet-raw-siemens", "pet-raw-frames", "pet-raw-philips", "pet-raw-philips-counts",
+                           "pet-raw-admin", "ct-anisotropic", "ct-oblique-reversed"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
   const SeriesScan all = ScanFolder(kFolder);

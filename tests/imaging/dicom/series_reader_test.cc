@@ -259,6 +259,101 @@ TEST_F(SeriesReaderTest, NumbersOutOfBoundsAreNamed) {
   ExpectRejected({{0x00080016}, "1.2.840.10008.5.1.4.1.1.130"}, "enhanced (multi-frame) images are not read");
 }
 
+// What a rejected series says besides its words: the kind of reason, the file or folder, and whose it is.
+TEST_F(SeriesReaderTest, EachRejectionHasItsReasonPlaceAndOwner) {
+  struct Row {
+    TagEdit edit;
+    QuarantineReason reason;
+    std::string place;  // below the folder
+  };
+  const std::vector<Row> rows = {
+      {{{0x00280030}, {}}, QuarantineReason::kMissingTag, "s"},
+      {{{0x00280030}, {}, 3}, QuarantineReason::kMissingTag, "s/003.dcm"},
+      {{{0x00281053}, "1e300", 2}, QuarantineReason::kMissingTag, "s/002.dcm"},
+      {{{0x00281053}, "0"}, QuarantineReason::kMissingTag, "s"},
+      {{{0x00280004}, "RGB", 1}, QuarantineReason::kNotAVolume, "s/001.dcm"},
+      {{{0x00280008}, "2"}, QuarantineReason::kNotAVolume, "s"},
+      {{{0x00280010}, "8", 1}, QuarantineReason::kNotReadable, "s/001.dcm"},
+      {{{0x00200032}, "-10\\20\\-21.5", 2}, QuarantineReason::kUnevenSlices, "s"},
+      {{{0x00200032}, "-10\\20\\5", 4}, QuarantineReason::kMissingSlices, "s"},
+      {{{0x00200032}, "-10\\20\\-18", 4}, QuarantineReason::kDuplicateSlices, "s"},
+      {{{0x00100020}, "P2", 1}, QuarantineReason::kUnevenSlices, "s"},
+      {{{0x00541001}, "CNTS"}, QuarantineReason::kNoSuv, "s"},
+  };
+  for (const Row& row : rows) {
+    SeriesFiles files;
+    files.edits = {row.edit};
+    WriteSeries(folder_ / "s", files);
+    const SeriesScan scan = ScanFolder(folder_ / "s");
+    ASSERT_EQ(scan.rejected.size(), 1u);
+    const RejectedSeries& bad = scan.rejected.front();
+    EXPECT_EQ(Name(bad.fault.reason), Name(row.reason)) << bad.fault.words;
+    EXPECT_EQ(bad.place, folder_ / row.place) << bad.fault.words;
+    EXPECT_EQ(bad.patient_id.Reveal(), "P1");
+    EXPECT_EQ(bad.study_uid.Reveal(), "1.2.3.1");
+  }
+}
+
+TEST_F(SeriesReaderTest, ADamagedFileSaysWhoseItIsAsFarAsItGoes) {
+  const auto written = WriteSeries(folder_ / "s", {});
+  const std::string whole = ReadFileBytes(written[2]);
+  WriteFileBytes(written[2], whole.substr(0, whole.size() - 10));
+  SeriesScan scan = ScanFolder(folder_ / "s");
+  ASSERT_EQ(scan.rejected.size(), 1u);
+  EXPECT_EQ(scan.rejected[0].place, written[2]);
+  EXPECT_EQ(scan.rejected[0].fault.reason, QuarantineReason::kNotReadable);
+  EXPECT_EQ(scan.rejected[0].patient_id.Reveal(), "P1");
+  EXPECT_EQ(scan.rejected[0].study_uid.Reveal(), "1.2.3.1");
+  WriteFileBytes(written[2],
+                 whole.substr(0, whole.find(std::string("\x20\0\x0E\0UI", 6)) + 3));  // at its SeriesInstanceUID
+  scan = ScanFolder(folder_ / "s");
+  for (const RejectedSeries& bad : scan.rejected) EXPECT_EQ(bad.patient_id.Reveal(), "P1") << bad.fault.words;
+  EXPECT_EQ(scan.studies.at(0).files, 5);
+}
+
+// Files without a SeriesInstanceUID are no series, but patients are not thrown together.
+TEST_F(SeriesReaderTest, NamelessSeriesOfTwoPatientsAreTwo) {
+  SeriesFiles files;
+  files.edits = {{{0x0020000E}, {}}};
+  WriteSeries(folder_ / "a", files);
+  files.patient = "P2";
+  WriteSeries(folder_ / "b", files);
+  const SeriesScan scan = ScanFolder(folder_.path());
+  ASSERT_EQ(scan.rejected.size(), 2u);
+  EXPECT_EQ(scan.rejected[0].patient_id.Reveal(), "P1");
+  EXPECT_EQ(scan.rejected[1].patient_id.Reveal(), "P2");
+}
+
+TEST_F(SeriesReaderTest, EveryStudyIsSeen) {
+  SeriesFiles pet, ct;
+  pet.edits = {{{0x00080060}, "PT"}};
+  ct.modality = Modality::kCt;
+  ct.series = "1.2.3.1.2";
+  ct.edits = {{{0x00080060}, "CT"}};
+  WriteSeries(folder_ / "a/pet", pet);
+  WriteSeries(folder_ / "a/ct", ct);
+  SeriesFiles report;
+  report.patient = "P2";
+  report.study = "1.2.4";
+  report.series = "1.2.4.1";
+  report.geometry.size.z = 1;
+  report.edits = {{{0x00080016}, "1.2.840.10008.5.1.4.1.1.88.67"}, {{0x00080060}, "SR"}};  // a dose report
+  WriteSeries(folder_ / "b", report);
+  const SeriesScan scan = ScanFolder(folder_.path());
+  ASSERT_EQ(scan.studies.size(), 2u);
+  const StudySeen &both = scan.studies[0], &alone = scan.studies[1];
+  EXPECT_EQ(both.patient_id.Reveal(), "P1");
+  EXPECT_EQ(both.study_date.Reveal(), "20200301");
+  EXPECT_EQ(both.place, folder_ / "a/ct");
+  EXPECT_EQ(both.modalities, (std::vector<std::string>{"CT", "PT"}));
+  EXPECT_EQ(both.series, 2);
+  EXPECT_EQ(both.files, 10);
+  EXPECT_EQ(alone.study_uid.Reveal(), "1.2.4");
+  EXPECT_EQ(alone.modalities, std::vector<std::string>{"SR"});
+  EXPECT_EQ(alone.files, 1);
+  EXPECT_EQ(scan.other_files, 1);
+}
+
 TEST_F(SeriesReaderTest, MixedFoldersAreSorted) {
   SeriesFiles pet, ct;
   ct.modality = Modality::kCt;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "imaging/dicom/pseudonym.h"
 #include "tests/support/dicom_files.h"
 #include "tests/support/expect_error.h"
@@ -68,7 +70,8 @@ TEST_F(StudyFinderTest, OneBadStudyNeverStopsTheOthers) {
       {bad_slice, "not readable: the file ends inside"},
       {folder_.path() / "13/y/z", "missing slices: largest gap 8.0 mm"},
       {bad_contour, "ContourData (3006,0050) does not hold points"},
-      {folder_.path() / "13/x", "PET without a usable CT of the same patient and frame of reference"}};
+      {folder_.path() / "13/x", "PET without a usable CT of the same patient and frame of reference"},
+      {folder_.path() / "15", "no PET, CT or MR images"}};  // the contour is a study of its own, of no use
   ASSERT_EQ(scan.rejected.size(), expected.size());
   for (const auto& [place, words] : expected) {
     bool found = false;
@@ -76,6 +79,45 @@ TEST_F(StudyFinderTest, OneBadStudyNeverStopsTheOthers) {
       found |= r.place == place && r.fault.words.find(words) != std::string::npos;
     EXPECT_TRUE(found) << place << ": " << words;
   }
+}
+
+// A study that gives no case says why, whatever it holds; one that does says nothing of its other series.
+TEST_F(StudyFinderTest, EveryStudyEndsAsUsedOrWithAReason) {
+  WritePatient("11");
+  SeriesFiles mr_of_11 = Files("11", Modality::kMr);
+  mr_of_11.series = "1.2.8.11.3";
+  WriteSeries(folder_ / "11/mr", mr_of_11);
+  WriteSeries(folder_ / "12", Files("12", Modality::kCt));
+  WriteSeries(folder_ / "13", Files("13", Modality::kMr));
+  WriteSeries(folder_ / "14", Files("14", Modality::kPet));
+  WriteSeries(folder_ / "15/ct", Files("15", Modality::kCt));
+  SeriesFiles mr = Files("15", Modality::kMr);
+  mr.series = "1.2.8.15.3";
+  WriteSeries(folder_ / "15/mr", mr);
+  WriteContour("16", "rt.dcm", "GTV", true);
+  EditDicomFile(folder_ / "16/rt.dcm", {{{0x0020000D}, "1.2.8.16"}, {{0x00080060}, "RTSTRUCT"}});
+  WriteContour("17", "rt.dcm", "GTV", true);
+  EditDicomFile(folder_ / "17/rt.dcm", {{{0x0020000D}, "1.2.8.17"}, {{0x30060039, 0x30060040, 0x30060050}, "1\\2"}});
+  const CaseScan scan = FindCases(folder_.path());
+  EXPECT_EQ(scan.cases.size(), 1u);
+  EXPECT_EQ(scan.studies.size(), 7u);
+  std::map<std::string, std::pair<QuarantineReason, std::string>> reasons;
+  for (const RejectedSeries& bad : scan.rejected) {
+    EXPECT_EQ(bad.study_uid.Reveal(), "1.2.8." + bad.patient_id.Reveal());
+    reasons[bad.patient_id.Reveal()] = {bad.fault.reason, bad.fault.words};
+  }
+  EXPECT_EQ(scan.rejected.size(), reasons.size()) << "one reason a study";
+  const auto expect = [&](const std::string& patient, QuarantineReason reason, const std::string& words) {
+    EXPECT_EQ(reasons[patient].first, reason) << patient;
+    EXPECT_NE(reasons[patient].second.find(words), std::string::npos) << patient << ": " << reasons[patient].second;
+  };
+  EXPECT_FALSE(reasons.contains("11"));
+  expect("12", QuarantineReason::kNoPair, "CT without a PET of the same patient and frame of reference");
+  expect("13", QuarantineReason::kNoPair, "MR alone: a case needs PET and CT");
+  expect("14", QuarantineReason::kNoPair, "PET without a usable CT of the same patient and frame of reference");
+  expect("15", QuarantineReason::kNoPair, "CT and MR without a PET: a case needs PET and CT");
+  expect("16", QuarantineReason::kNoImages, "no PET, CT or MR images, only RTSTRUCT");
+  expect("17", QuarantineReason::kLabel, "ContourData (3006,0050) does not hold points");
 }
 
 TEST_F(StudyFinderTest, TheBestOfSeveralContoursIsTaken) {
