@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "imaging/dicom/compressed_frame.h"
 #include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/gantry_tilt.h"
 #include "imaging/dicom/series_reader.h"
 
 namespace consilium {
@@ -96,11 +97,12 @@ void Decode(const Slice& slice, std::vector<char>& out, std::size_t size, const 
 
 Volume ToVolume(const Series& series, SeriesKey key) {
   Volume volume{std::move(key), series.modality, series.geometry, {}, {}, {}};
-  const auto in_slice = static_cast<std::size_t>(series.geometry.size.x * series.geometry.size.y);
+  const StoredSize stored = series.tilted.value_or(StoredSize{series.geometry.size.x, series.geometry.size.y});
+  const auto in_slice = static_cast<std::size_t>(stored.columns * stored.rows);
   const bool wide = series.format.bits_allocated == 16;
   const Conversion convert(series.format);
   const std::size_t in_bytes = in_slice * (wide ? 2 : 1);
-  const FrameFormat frame{series.geometry.size.y, series.geometry.size.x, wide ? 2 : 1};
+  const FrameFormat frame{stored.rows, stored.columns, wide ? 2 : 1};
   std::vector<char> bytes;
   for (const Slice& slice : series.slices) {
     if (slice.pixel_offset != 0) {
@@ -118,7 +120,7 @@ Volume ToVolume(const Series& series, SeriesKey key) {
     volume.slope.push_back(static_cast<float>(slice.slope));
     volume.intercept.push_back(static_cast<float>(slice.intercept + slice.slope * convert.shift));
   }
-  return volume;
+  return series.tilted ? Straighten(series, std::move(volume)) : volume;
 }
 
 }  // namespace consilium

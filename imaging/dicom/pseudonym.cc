@@ -29,7 +29,10 @@ Digest Hmac(std::string_view key, std::string_view text) {
 
 std::string Pseudonym(const Series& series, std::string_view site_key) {
   Require(site_key.size() >= 16, "a site's key for pseudonyms needs 16 bytes or more");
-  return Hmac(site_key, series.info.series_uid.Reveal()).Hex().substr(0, 16);
+  // Of several volumes in one series each has its own, which does not change when others come or go.
+  const bool part = series.is_part && !series.slices.empty();
+  const std::string own = part ? "/" + series.slices.front().sop_instance_uid.Reveal() : std::string();
+  return Hmac(site_key, series.info.series_uid.Reveal() + own).Hex().substr(0, 16);
 }
 
 }  // namespace

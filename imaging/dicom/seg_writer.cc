@@ -181,7 +181,9 @@ class Writer {
       pixels[i] = map_.voxels[static_cast<std::size_t>(k) * in_slice + i] == segment ? 1 : 0;
     }
     const Slice& slice = source_.slices[static_cast<std::size_t>(k)];
-    const Vec3 place = slice.position_mm;
+    // The source's own position, unless its slices were moved onto an upright grid (gantry tilt): the planes are the
+    // same, so the frame still belongs to that slice, but it starts elsewhere in it.
+    const Vec3 place = source_.tilted ? map_.geometry.IndexToPoint({0, 0, static_cast<double>(k)}) : slice.position_mm;
     std::unique_ptr<FGBase> position(FGPlanePosPatient::createMinimal(Ds(place.x), Ds(place.y), Ds(place.z)));
     FGFrameContent content;
     Check(content.setDimensionIndexValues(static_cast<Uint32>(segment), 0), "dimension index");

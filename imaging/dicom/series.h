@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,13 @@ struct PixelFormat {
   bool is_signed = false;
 };
 
-// One PET, CT or MR series that is a volume: same orientation and size in all slices, even spacing, no gap.
+// Size of the slices in the files, where they are not those of the grid.
+struct StoredSize {
+  std::int64_t columns = 0, rows = 0;
+};
+
+// One PET, CT or MR series that is a volume: same orientation and size in all slices, even spacing, no gap. Of several
+// acquisitions in one SeriesInstanceUID each is a Series of its own.
 // Holds headers only; ToVolume() reads the pixels.
 struct Series {
   SeriesInfo info;
@@ -51,6 +58,10 @@ struct Series {
   std::vector<Slice> slices;  // geometry.size.z, ordered by k
   PixelFormat format;
   std::vector<std::string> notes;  // what was done to make it a volume, in words without patient data
+  // A tilted gantry: `geometry` is an orthogonal grid, onto which ToVolume() moves each slice within its plane
+  // (gantry_tilt.h). Slice k of the grid and slices[k] lie in one plane.
+  std::optional<StoredSize> tilted;
+  bool is_part = false;  // one of several volumes of its SeriesInstanceUID
 };
 
 }  // namespace consilium

@@ -4,48 +4,43 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <set>
+#include <map>
 
+#include "imaging/dicom/acquisitions.h"
+#include "imaging/dicom/gantry_tilt.h"
 #include "imaging/dicom/slice_header.h"
+#include "imaging/dicom/slice_stack.h"
 
 namespace consilium {
 namespace {
 
-constexpr double kSamePositionMm = 1e-3;
-constexpr double kUneven = 0.05;  // a slice may lie this part of the spacing away from its even place
-constexpr double kSameDirection = 1e-3;
-constexpr std::int64_t kMostVoxels = std::int64_t{1} << 31;
+namespace fs = std::filesystem;
 
-std::string Mm(double value) {
+std::string Degrees(double value) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f mm", value);
+  std::snprintf(text.data(), text.size(), "%.1f degrees", value);
   return text.data();
 }
 
-// The first thing that the slices do not have in common.
-std::string Differences(const std::vector<SliceHeader>& headers) {
-  const SliceHeader& first = headers.front();
-  for (const SliceHeader& h : headers) {
-    if (h.modality != first.modality) return "mixed modalities in one series";
-    if (Norm(h.row - first.row) > kSameDirection || Norm(h.column - first.column) > kSameDirection) {
-      return "mixed orientation: its slices do not lie in parallel";
-    }
-    if (h.rows != first.rows || h.columns != first.columns) return "slices of different size";
-    if (std::abs(h.row_spacing_mm - first.row_spacing_mm) > 1e-4 ||
-        std::abs(h.column_spacing_mm - first.column_spacing_mm) > 1e-4) {
-      return "slices of different pixel spacing";
-    }
-    if (h.format.bits_allocated != first.format.bits_allocated || h.format.bits_stored != first.format.bits_stored ||
-        h.format.is_signed != first.format.is_signed) {
-      return "slices of different pixel format";
-    }
-    if (h.info.patient_id != first.info.patient_id) return "slices of different patients in one series";
-    if (h.info.frame_of_reference_uid != first.info.frame_of_reference_uid) {
-      return "slices of different frames of reference";
-    }
-    if (h.pet.units != first.pet.units) return "slices of different units (0054,1001)";
-  }
-  return {};
+// "2 images left out: a localiser", at the file itself if it is one.
+SeriesFault LeftOut(const Slices& images, const std::string& what) {
+  const fs::path& first = images.front()->slice.file;
+  SeriesFault out;
+  out.place = images.size() == 1 ? first : first.parent_path();
+  out.fault.reason = QuarantineReason::kNotAVolume;
+  out.fault.words = (images.size() == 1 ? "1 image" : std::to_string(images.size()) + " images") + " left out: " + what;
+  return out;
+}
+
+// Takes the images out that belong to no volume though nothing is wrong with them.
+std::vector<SeriesFault> TakeOutHarmless(std::vector<SliceHeader>& headers) {
+  std::map<std::string, Slices> kinds;
+  for (const SliceHeader& h : headers)
+    if (!h.harmless.empty()) kinds[h.harmless].push_back(&h);
+  std::vector<SeriesFault> left_out;
+  for (const auto& [words, images] : kinds) left_out.push_back(LeftOut(images, words));
+  std::erase_if(headers, [](const SliceHeader& h) { return !h.harmless.empty(); });
+  return left_out;
 }
 
 // The first slice with a fault, and how many there are.
@@ -66,47 +61,27 @@ Fault FaultsOfSlices(const std::vector<SliceHeader>& headers, std::filesystem::p
   return fault;
 }
 
-std::string Duplicates(const std::vector<SliceHeader>& sorted, Vec3 normal) {
-  std::set<PatientText> uids;
-  std::size_t same_uid = 0, same_place = 0;
-  for (std::size_t k = 0; k < sorted.size(); ++k) {
-    if (!uids.insert(sorted[k].slice.sop_instance_uid).second) ++same_uid;
-    if (k > 0 && Dot(sorted[k].slice.position_mm - sorted[k - 1].slice.position_mm, normal) < kSamePositionMm) {
-      ++same_place;
-    }
-  }
-  if (same_uid > 0) return "duplicate: " + std::to_string(same_uid) + " images are there twice";
-  if (same_place > 0) {
-    return "duplicate: " + std::to_string(same_place) +
-           " slices lie where another lies (a dynamic or gated series, or two reconstructions)";
+// What no tag can tell apart within one series.
+std::string Mixture(const std::vector<SliceHeader>& headers) {
+  const SliceHeader& first = headers.front();
+  for (const SliceHeader& h : headers) {
+    if (h.modality != first.modality) return "mixed modalities in one series";
+    if (h.info.patient_id != first.info.patient_id) return "slices of different patients in one series";
+    if (h.pet.units != first.pet.units) return "slices of different units (0054,1001)";
   }
   return {};
 }
 
-// Whether the slices lie evenly on one line; fills spacing and direction of k.
-Fault PlaceSlices(const std::vector<SliceHeader>& sorted, Vec3 normal, Geometry& g) {
-  const auto steps = static_cast<double>(sorted.size() - 1);
-  const Vec3 first = sorted.front().slice.position_mm, line = sorted.back().slice.position_mm - first;
-  double smallest = Dot(line, normal), largest = 0;
-  for (std::size_t k = 1; k < sorted.size(); ++k) {
-    const double step = Dot(sorted[k].slice.position_mm - sorted[k - 1].slice.position_mm, normal);
-    smallest = std::min(smallest, step);
-    largest = std::max(largest, step);
+// One SOP Instance UID means one image.
+std::string Clashes(const std::vector<SliceHeader>& headers) {
+  std::map<PatientText, const SliceHeader*> seen;
+  std::int64_t clashes = 0;
+  for (const SliceHeader& h : headers) {
+    const auto [known, is_new] = seen.insert({h.slice.sop_instance_uid, &h});
+    if (!is_new && !IsCopy(*known->second, h, SamePixelBytes)) ++clashes;
   }
-  if (largest > smallest * 1.5) {
-    return {QuarantineReason::kMissingSlices,
-            "missing slices: largest gap " + Mm(largest) + ", spacing " + Mm(smallest)};
-  }
-  g.spacing_mm.z = Norm(line) / steps;
-  g.direction[2] = (1 / Norm(line)) * line;
-  for (std::size_t k = 0; k < sorted.size(); ++k) {
-    const Vec3 even = first + (static_cast<double>(k) / steps) * line;
-    const double off = Norm(sorted[k].slice.position_mm - even);
-    if (off > kUneven * g.spacing_mm.z) {
-      return {QuarantineReason::kUnevenSlices, "uneven slices: one lies " + Mm(off) + " from its even place"};
-    }
-  }
-  return {};
+  if (clashes == 0) return {};
+  return "duplicate: " + std::to_string(clashes) + " images are there twice, with different content";
 }
 
 // PET numbers become SUV: the times of the slice acquired first hold for the whole series, Philips' factors for a
@@ -130,42 +105,86 @@ std::string ScaleToSuv(std::vector<SliceHeader>& headers) {
   return {};
 }
 
+// A leaning stack by a tilted gantry gets an upright grid.
+Fault SetUpright(const SliceStack& stack, Series& series) {
+  constexpr double kMostDegrees = 45, kMostShift = 16384;  // voxels
+  Geometry& g = series.geometry;
+  const double lean = LeanDegrees(g);
+  if (!IsTilted(lean, stack.slices.front()->tilt_degrees)) return {};
+  if (lean > kMostDegrees) {
+    return {QuarantineReason::kUnevenSlices, "slices that lean by " + Degrees(lean) + ": no gantry tilts so far"};
+  }
+  const double length = static_cast<double>(g.size.z) * g.spacing_mm.z;
+  const bool far = length / std::min(g.spacing_mm.x, g.spacing_mm.y) > kMostShift;
+  const Geometry upright = far ? g : UprightGrid(g);
+  if (far || upright.size.count() > kMostVoxels) {
+    return {QuarantineReason::kNotAVolume, "gantry tilt of " + Degrees(lean) + ": more voxels than any scanner makes"};
+  }
+  series.tilted = StoredSize{g.size.x, g.size.y};
+  g = upright;
+  series.notes.push_back("gantry tilt of " + Degrees(lean) + " resampled");
+  return {};
+}
+
+Series MakeSeries(const SliceStack& stack) {
+  const SliceHeader& first = *stack.slices.front();
+  Series series;
+  series.info = first.info;
+  series.modality = first.modality;
+  series.format = first.format;
+  series.geometry = stack.geometry;
+  for (const SliceHeader* h : stack.slices) series.slices.push_back(h->slice);
+  if (stack.copies == 1) series.notes.push_back("1 copy of a slice left out");
+  if (stack.copies > 1) series.notes.push_back(std::to_string(stack.copies) + " copies of slices left out");
+  return series;
+}
+
+// The volumes of slices without a fault.
+void AddVolumes(const std::vector<SliceHeader>& headers, const std::string& no_suv, BuiltSeries& out) {
+  const auto reject = [&](Fault fault) {
+    out.volumes.clear();
+    out.rejected = SeriesFault{headers.front().slice.file.parent_path(), std::move(fault)};
+  };
+  Slices all;
+  for (const SliceHeader& h : headers) all.push_back(&h);
+  const Acquisitions found = FindAcquisitions(all, SamePixelBytes);
+  if (!found.stacks.front().is_volume()) return reject(found.stacks.front().fault);
+  if (!no_suv.empty()) return reject({QuarantineReason::kNoSuv, no_suv});
+  if (!found.strays.empty()) out.left_out.push_back(LeftOut(found.strays, "across the others, a localiser"));
+  out.complete = true;
+  for (const SliceStack& stack : found.stacks) {
+    Series series = MakeSeries(stack);
+    if (Fault fault = SetUpright(stack, series); !fault.words.empty()) return reject(std::move(fault));
+    series.is_part = found.stacks.size() > 1;
+    if (series.is_part) {
+      series.notes.push_back("volume " + std::to_string(out.volumes.size() + 1) + " of " +
+                             std::to_string(found.stacks.size()) + " in its series, told apart by " +
+                             found.told_apart_by);
+    }
+    out.complete = out.complete && std::ssize(stack.slices) == stack.slices.front()->slices_in_volume;
+    out.volumes.push_back(std::move(series));
+  }
+}
+
 }  // namespace
 
 BuiltSeries BuildSeries(std::vector<SliceHeader> headers) {
   BuiltSeries out;
-  const SliceHeader first = headers.front();
-  out.place = first.slice.file.parent_path();
+  out.left_out = TakeOutHarmless(headers);
+  if (headers.empty()) return out;
+  SeriesFault bad;
+  bad.place = headers.front().slice.file.parent_path();
+  bad.fault = FaultsOfSlices(headers, bad.place);
   const auto refused = [&](QuarantineReason reason, std::string words) {
-    out.fault = {reason, std::move(words)};
-    return !out.fault.words.empty();
+    bad.fault = {reason, std::move(words)};
+    return !bad.fault.words.empty();
   };
-  if (out.fault = FaultsOfSlices(headers, out.place); !out.fault.words.empty()) return out;
-  if (refused(QuarantineReason::kUnevenSlices, Differences(headers))) return out;
-  if (headers.size() < 2) {
-    out.fault = {QuarantineReason::kNotAVolume, "only one slice: no volume"};
+  if (!bad.fault.words.empty() || refused(QuarantineReason::kUnevenSlices, Mixture(headers)) ||
+      refused(QuarantineReason::kDuplicateSlices, Clashes(headers))) {
+    out.rejected = std::move(bad);
     return out;
   }
-  const Vec3 normal = Cross(first.row, first.column);
-  std::sort(headers.begin(), headers.end(), [&](const SliceHeader& a, const SliceHeader& b) {
-    return Dot(a.slice.position_mm, normal) < Dot(b.slice.position_mm, normal);
-  });
-  if (refused(QuarantineReason::kDuplicateSlices, Duplicates(headers, normal))) return out;
-  Geometry& g = out.series.geometry;
-  g.size = {first.columns, first.rows, static_cast<std::int64_t>(headers.size())};
-  g.spacing_mm = {first.column_spacing_mm, first.row_spacing_mm, 0};
-  g.origin_mm = headers.front().slice.position_mm;
-  g.direction = {first.row, first.column, normal};
-  if (out.fault = PlaceSlices(headers, normal, g); !out.fault.words.empty()) return out;
-  if (g.size.count() > kMostVoxels) {
-    out.fault = {QuarantineReason::kNotAVolume, "more voxels than any scanner makes"};
-    return out;
-  }
-  if (first.modality == Modality::kPet && refused(QuarantineReason::kNoSuv, ScaleToSuv(headers))) return out;
-  out.series.info = first.info;
-  out.series.modality = first.modality;
-  out.series.format = first.format;
-  for (SliceHeader& h : headers) out.series.slices.push_back(std::move(h.slice));
+  AddVolumes(headers, headers.front().modality == Modality::kPet ? ScaleToSuv(headers) : std::string(), out);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include "imaging/dicom/series_reader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/numbered_names.h"
 #include "imaging/dicom/slice_header.h"
 #include "imaging/dicom/tags.h"
 
@@ -22,8 +24,10 @@ namespace {
 // The files of one series as they are found.
 struct Group {
   std::vector<SliceHeader> slices;
-  std::optional<RejectedSeries> damaged;  // the first file of it that cannot be parsed
-  std::int64_t also_damaged = 0;          // further ones
+  std::optional<RejectedSeries> damaged;      // the first file of it that cannot be parsed
+  std::int64_t also_damaged = 0;              // further ones
+  std::optional<RejectedSeries> screenshots;  // whose they are, where the first lies
+  std::int64_t screenshot_count = 0;
 };
 
 // "0007.dcm", "0007.dcm, 0009.dcm and 3 more": the names of files of one folder.
@@ -93,34 +97,43 @@ class Scan {
   }
 
   SeriesScan Finish() {
+    const std::map<std::size_t, std::vector<fs::path>> suspects = Suspects();
+    std::vector<Pending> pending;
+    std::set<fs::path> explained;  // files that leave a gap somewhere: they are no slices of another series
+    std::size_t number = 0;
     for (auto& [key, group] : groups_) {
+      const auto beside = suspects.find(number++);
       if (group.damaged) {
-        if (group.also_damaged > 0)
-          group.damaged->fault.words +=
-              " (further damaged files of this series: " + std::to_string(group.also_damaged) + ")";
-        out_.rejected.push_back(std::move(*group.damaged));
+        AddDamaged(group);
+        continue;
+      }
+      if (group.slices.empty()) {
+        AddScreenshots(group);
         continue;
       }
       const fs::path first = group.slices.front().slice.file;
-      const PatientText patient = group.slices.front().info.patient_id, study = group.slices.front().info.study_uid;
-      BuiltSeries built = BuildSeries(std::move(group.slices));
-      if (built.fault.words.empty()) {
-        out_.usable.push_back(std::move(built.series));
-        continue;
-      }
-      if (built.fault.reason == QuarantineReason::kMissingSlices) {
+      Pending one;
+      one.patient = group.slices.front().info.patient_id;
+      one.study = group.slices.front().info.study_uid;
+      one.place = first.parent_path();
+      one.built = BuildSeries(std::move(group.slices));
+      if (beside != suspects.end() && !one.built.complete) one.beside = beside->second;
+      if (one.built.rejected && one.built.rejected->fault.reason == QuarantineReason::kMissingSlices) {
         const std::vector<fs::path> cause = NamelessBeside(first);
+        explained.insert(cause.begin(), cause.end());
+        Fault& fault = one.built.rejected->fault;
         if (!cause.empty()) {
-          built.fault = {QuarantineReason::kNotReadable,
-                         "not readable: " + NamesOf(cause) + "; so there are " + built.fault.words};
+          fault = {QuarantineReason::kNotReadable, "not readable: " + NamesOf(cause) + "; so there are " + fault.words};
         }
       }
-      out_.rejected.push_back({std::move(built.place), std::move(built.fault), patient, study});
+      pending.push_back(std::move(one));
     }
-    std::sort(out_.usable.begin(), out_.usable.end(),
-              [](const Series& a, const Series& b) { return FilesOf(a).front() < FilesOf(b).front(); });
-    std::sort(out_.rejected.begin(), out_.rejected.end(),
-              [](const RejectedSeries& a, const RejectedSeries& b) { return a.place < b.place; });
+    for (Pending& one : pending) Add(one, explained);
+    const auto by_place = [](const RejectedSeries& a, const RejectedSeries& b) { return a.place < b.place; };
+    std::stable_sort(out_.usable.begin(), out_.usable.end(),
+                     [](const Series& a, const Series& b) { return FilesOf(a).front() < FilesOf(b).front(); });
+    std::stable_sort(out_.rejected.begin(), out_.rejected.end(), by_place);
+    std::stable_sort(out_.left_out.begin(), out_.left_out.end(), by_place);
     out_.studies = studies_.Finish();
     return std::move(out_);
   }
@@ -137,6 +150,7 @@ class Scan {
     switch (KindOf(dataset)) {
       case FileKind::kStructureSet: out_.structure_sets.push_back(file); return;
       case FileKind::kSegmentation: out_.segmentations.push_back(file); return;
+      case FileKind::kScreenshot: return Screenshot(file, whose, PatientText(TextOf(dataset, tag::kSeriesUid)));
       case FileKind::kOther: ++out_.other_files; return;
       case FileKind::kSlice: break;
     }
@@ -146,6 +160,16 @@ class Scan {
     groups_[{header.info.series_uid, nameless ? header.info.patient_id : PatientText(),
              nameless ? file.parent_path().string() : std::string()}]
         .slices.push_back(std::move(header));
+  }
+
+  void Screenshot(const fs::path& file, const StudySeen& whose, const PatientText& series_uid) {
+    ++out_.other_files;
+    Group& group = groups_[{series_uid, whose.patient_id, "screenshots"}];
+    if (group.screenshot_count++ > 0) return;
+    group.screenshots.emplace();
+    group.screenshots->place = file.parent_path();
+    group.screenshots->patient_id = whose.patient_id;
+    group.screenshots->study_uid = whose.study_uid;
   }
 
   // A damaged slice makes its series unusable: without it the volume would be another one.
@@ -169,6 +193,75 @@ class Scan {
       ++group.also_damaged;
     else
       group.damaged = std::move(damaged);
+  }
+
+  // A series that was built, before it is known which unreadable files beside it are slices of others.
+  struct Pending {
+    BuiltSeries built;
+    fs::path place;
+    PatientText patient, study;
+    std::vector<fs::path> beside;  // unreadable files that may be slices of it
+  };
+
+  // An unreadable file at an end of a series leaves no gap: by its name it may be a slice of these groups.
+  std::map<std::size_t, std::vector<fs::path>> Suspects() const {
+    std::map<std::size_t, std::vector<fs::path>> suspects;
+    if (nameless_.empty()) return suspects;
+    NumberedNames names;
+    std::size_t number = 0;
+    for (const auto& [key, group] : groups_) {
+      for (const SliceHeader& h : group.slices)
+        if (nameless_.contains(h.slice.file.parent_path())) names.Add(h.slice.file, number);
+      ++number;
+    }
+    for (const auto& [folder, files] : nameless_) {
+      for (const fs::path& file : files)
+        for (const std::size_t group : names.Nearest(file)) suspects[group].push_back(file);
+    }
+    return suspects;
+  }
+
+  void Add(Pending& one, const std::set<fs::path>& explained) {
+    const auto rejected = [&](fs::path place, Fault fault) {
+      RejectedSeries out;
+      out.place = std::move(place);
+      out.fault = std::move(fault);
+      out.patient_id = one.patient;
+      out.study_uid = one.study;
+      return out;
+    };
+    std::erase_if(one.beside, [&](const fs::path& file) { return explained.contains(file); });
+    for (SeriesFault& harmless : one.built.left_out)
+      out_.left_out.push_back(rejected(std::move(harmless.place), std::move(harmless.fault)));
+    if (one.built.rejected) {
+      out_.rejected.push_back(rejected(std::move(one.built.rejected->place), std::move(one.built.rejected->fault)));
+    } else if (!one.built.volumes.empty() && !one.beside.empty()) {
+      Fault fault;
+      fault.reason = QuarantineReason::kNotReadable;
+      fault.words = "not readable: " + NamesOf(one.beside) + ", by name a slice of this series that may be missing";
+      out_.rejected.push_back(rejected(one.place, std::move(fault)));
+    } else {
+      std::move(one.built.volumes.begin(), one.built.volumes.end(), std::back_inserter(out_.usable));
+    }
+  }
+
+  void AddDamaged(Group& group) {
+    RejectedSeries& bad = *group.damaged;
+    if (group.also_damaged > 0)
+      bad.fault.words += " (further damaged files of this series: " + std::to_string(group.also_damaged) + ")";
+    if (!group.slices.empty()) {
+      if (bad.patient_id.empty()) bad.patient_id = group.slices.front().info.patient_id;
+      if (bad.study_uid.empty()) bad.study_uid = group.slices.front().info.study_uid;
+    }
+    out_.rejected.push_back(std::move(bad));
+  }
+
+  void AddScreenshots(Group& group) {
+    RejectedSeries shots = std::move(*group.screenshots);
+    shots.fault.reason = QuarantineReason::kNotAVolume;
+    shots.fault.words = std::to_string(group.screenshot_count) + (group.screenshot_count == 1 ? " image" : " images") +
+                        " left out: a screenshot (secondary capture)";
+    out_.left_out.push_back(std::move(shots));
   }
 
   // Files in a slice's folder, named like it, of which nobody can say to which series they belong: what a gap is made

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "imaging/dicom/acquisitions.h"
 #include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/private_tag.h"
 #include "imaging/dicom/tags.h"
@@ -52,6 +53,13 @@ class Reader {
   DcmItem& item_;
   Fault& fault_;
 };
+
+// Of a text, an integer or a floating point tag.
+std::string TextOrNumber(DcmItem& item, TagNumber tag) {
+  if (std::string text = TextOf(item, tag); !text.empty()) return text;
+  const auto number = NumberOf(item, tag);
+  return number ? std::to_string(*number) : std::string();
+}
 
 std::string_view SopClass(FileKind kind, Modality modality) {
   if (kind == FileKind::kStructureSet) return "1.2.840.10008.5.1.4.1.1.481.3";
@@ -169,8 +177,49 @@ PetFacts ReadPetFacts(DcmItem& item) {
   return f;
 }
 
+// Images that scanners and viewers put beside a volume: by ImageType (PS3.3 C.8.2.1.1.1 and the vendors' own values).
+// DERIVED\\SECONDARY alone says nothing: so are the PET images of many scanners.
+std::string HarmlessWords(const std::string& image_type, bool colour) {
+  struct Kind {
+    std::string_view value, words;
+  };
+  static constexpr Kind kKinds[] = {
+      {"LOCALIZER", "a localiser"},
+      {"SCOUT", "a localiser"},
+      {"TOPOGRAM", "a localiser"},
+      {"MIP", "a derived projection (MIP)"},
+      {"MAX_IP", "a derived projection (MIP)"},
+      {"MIN_IP", "a derived projection (MIP)"},
+      {"PROJECTION IMAGE", "a derived projection"},
+      {"VOLUME RENDERING", "a picture of a rendering"},
+      {"SCREEN SAVE", "a screenshot"},
+      {"SCREENSHOT", "a screenshot"},
+      {"SECONDARY CAPTURE", "a screenshot"},
+      {"DOSE_INFO", "a dose sheet"},
+      {"PASTED", "a pasted image"},
+  };
+  for (const Kind& kind : kKinds) {
+    if (("\\" + image_type + "\\").find("\\" + std::string(kind.value) + "\\") != std::string::npos) {
+      return std::string(kind.words);
+    }
+  }
+  return colour && image_type.starts_with("DERIVED") ? "a derived colour image" : "";
+}
+
+void ReadAcquisition(DcmItem& item, SliceHeader& h) {
+  for (const TagNumber tag : AcquisitionTags()) h.acquisition.push_back(TextOrNumber(item, tag));
+  h.tilt_degrees = NumberOf(item, tag::kGantryTilt).value_or(0);
+  const double slices = NumberOf(item, tag::kNumberOfSlices).value_or(0);
+  constexpr double kMostSlices = 1e6;
+  if (slices > 0 && slices < kMostSlices) h.slices_in_volume = static_cast<std::int64_t>(slices);
+  const bool colour = NumberOf(item, tag::kSamplesPerPixel).value_or(1) == 3;
+  h.harmless = HarmlessWords(TextOf(item, tag::kImageType), colour);
+}
+
 void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
   if (!scan.has_pixels) return read.Missing(tag::kPixelData);
+  h.pixels_begin = scan.compressed ? scan.header_bytes : scan.pixel_offset;
+  h.pixels_end = scan.compressed ? scan.checked_bytes : scan.pixel_offset + scan.pixel_bytes;
   if (scan.compressed) return;
   h.slice.pixel_offset = scan.pixel_offset;
   const std::uint64_t needed = static_cast<std::uint64_t>(h.rows) * static_cast<std::uint64_t>(h.columns) *
@@ -184,6 +233,8 @@ FileKind KindOf(DcmItem& dataset) {
   const std::string sop_class = TextOf(dataset, tag::kSopClassUid);
   if (sop_class == SopClass(FileKind::kStructureSet, {})) return FileKind::kStructureSet;
   if (sop_class == SopClass(FileKind::kSegmentation, {})) return FileKind::kSegmentation;
+  constexpr std::string_view kSecondaryCapture = "1.2.840.10008.5.1.4.1.1.7";  // further kinds below it
+  if ((sop_class + ".").starts_with(std::string(kSecondaryCapture) + ".")) return FileKind::kScreenshot;
   return ModalityOf(sop_class) ? FileKind::kSlice : FileKind::kOther;
 }
 
@@ -206,6 +257,7 @@ SliceHeader ReadSliceHeader(DcmItem& item, const std::filesystem::path& file, co
   ReadGeometry(read, h);
   ReadRescale(read, item, h);
   if (h.modality == Modality::kPet) h.pet = ReadPetFacts(item);
+  ReadAcquisition(item, h);
   CheckPixelBytes(read, scan, h);
   return h;
 }

@@ -19,7 +19,14 @@ namespace {
 constexpr const char* kNoFrame = "missing tag FrameOfReferenceUID (0020,0052): no CT can be paired with this PET";
 constexpr const char* kNoCt = "PET without a usable CT of the same patient and frame of reference";
 
+constexpr double kReach = 0.5;  // a CT of less than this part of the PET's slices is of another region
+
 bool SameFrame(const PatientText& a, const PatientText& b) { return !a.empty() && a == b; }
+
+bool Inside(Vec3 index, Size3 size) {
+  const auto in = [](double at, std::int64_t count) { return at >= -0.5 && at <= static_cast<double>(count) - 0.5; };
+  return in(index.x, size.x) && in(index.y, size.y) && in(index.z, size.z);
+}
 
 // The part of a PET that lies inside a CT, by a raster of points.
 double Covered(const Geometry& pet, const Geometry& ct) {
@@ -31,28 +38,54 @@ double Covered(const Geometry& pet, const Geometry& ct) {
     };
     const Vec3 point = pet.IndexToPoint({part(n % kRaster, pet.size.x), part(n / kRaster % kRaster, pet.size.y),
                                          part(n / kRaster / kRaster, pet.size.z)});
-    const Vec3 at = ct.PointToIndex(point);
-    const auto in = [](double index, std::int64_t size) {
-      return index >= -0.5 && index <= static_cast<double>(size) - 0.5;
-    };
-    inside += in(at.x, ct.size.x) && in(at.y, ct.size.y) && in(at.z, ct.size.z);
+    inside += Inside(ct.PointToIndex(point), ct.size);
   }
   return static_cast<double>(inside) / (kRaster * kRaster * kRaster);
 }
 
-const Series* CtOf(const Series& pet, const std::vector<Series>& all) {
-  const Series* best = nullptr;
+// The part of a PET's slices that a CT reaches, whatever its width.
+double ReachedAlong(const Geometry& pet, const Geometry& ct) {
+  constexpr int kRaster = 8;
+  std::int64_t reached = 0;
+  for (std::int64_t k = 0; k < pet.size.z; ++k) {
+    bool inside = false;
+    for (int n = 0; n < kRaster * kRaster && !inside; ++n) {
+      const Vec3 at = ct.PointToIndex(pet.IndexToPoint(
+          {(n % kRaster + 0.5) / kRaster * static_cast<double>(pet.size.x - 1),
+           (n / kRaster + 0.5) / kRaster * static_cast<double>(pet.size.y - 1), static_cast<double>(k)}));
+      inside = Inside(at, ct.size);
+    }
+    reached += inside;
+  }
+  return static_cast<double>(reached) / static_cast<double>(pet.size.z);
+}
+
+struct Pairing {
+  const Series* ct = nullptr;  // the one that covers most, or none that covers anything
+  double reached = 0;          // part of the PET's slices
+};
+
+Pairing CtOf(const Series& pet, const std::vector<Series>& all) {
+  Pairing best;
   double best_covered = 0;
   for (const Series& ct : all) {
     if (ct.modality != Modality::kCt || ct.info.patient_id != pet.info.patient_id) continue;
     if (!SameFrame(ct.info.frame_of_reference_uid, pet.info.frame_of_reference_uid)) continue;
     const double covered = Covered(pet.geometry, ct.geometry);
     if (covered > best_covered) {
-      best = &ct;
+      best.ct = &ct;
       best_covered = covered;
     }
   }
+  if (best.ct != nullptr) best.reached = ReachedAlong(pet.geometry, best.ct->geometry);
   return best;
+}
+
+std::string NoPairWords(const Series& pet, const Pairing& pair) {
+  if (pet.info.frame_of_reference_uid.empty()) return kNoFrame;
+  if (pair.ct == nullptr) return kNoCt;
+  const auto percent = static_cast<int>(pair.reached * 100);
+  return "the CT reaches along " + std::to_string(percent) + " % of the PET's slices; a case needs half of them";
 }
 
 bool SaysPet(const std::vector<const Roi*>& rois) {
@@ -152,17 +185,17 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   }
   for (const Series& pet : scan.usable) {
     if (pet.modality != Modality::kPet) continue;
-    const Series* ct = CtOf(pet, scan.usable);
-    if (ct == nullptr) {
+    const Pairing pair = CtOf(pet, scan.usable);
+    if (pair.reached < kReach) {
       RejectedSeries alone;
       alone.place = pet.slices.front().file.parent_path();
-      alone.fault = {QuarantineReason::kNoPair, pet.info.frame_of_reference_uid.empty() ? kNoFrame : kNoCt};
+      alone.fault = {QuarantineReason::kNoPair, NoPairWords(pet, pair)};
       alone.patient_id = pet.info.patient_id;
       alone.study_uid = pet.info.study_uid;
       out.rejected.push_back(std::move(alone));
       continue;
     }
-    out.cases.push_back({pet, *ct, std::nullopt, {}});
+    out.cases.push_back({pet, *pair.ct, std::nullopt, {}});
     AddContour(out.cases.back(), structures, options.roi_pattern);
   }
   AddSilentStudies(scan.usable, structures, out);

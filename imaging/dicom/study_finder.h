@@ -33,10 +33,10 @@ struct FindOptions {
 };
 
 // Every patient case below `folder`, whatever the layout: a PET is paired with the CT of the same patient and frame of
-// reference (the CT that covers most of it if there are several). The RTSTRUCT chosen is one of that patient with a
-// region that fits the pattern, best first: it refers to the PET series, then it shares the frame of reference; among
-// equals one whose region's name says PET, then the first by path. One bad study never stops the others.
-// Throws as ScanFolder.
+// reference that reaches along half of its slices (the CT that covers most of it if there are several). The RTSTRUCT
+// chosen is one of that patient with a region that fits the pattern, best first: it refers to the PET series, then it
+// shares the frame of reference; among equals one whose region's name says PET, then the first by path. One bad study
+// never stops the others. Throws as ScanFolder.
 CaseScan FindCases(const std::filesystem::path& folder, const FindOptions& options = {});
 
 }  // namespace consilium

@@ -163,10 +163,8 @@ TEST_F(SeriesReaderTest, GapsDuplicatesAndMixturesAreNamed) {
   SeriesFiles gap;
   gap.dropped = 2;
   ExpectRejected(gap, "missing slices: largest gap 8.0 mm, spacing 4.0 mm");
-  SeriesFiles twice;
-  twice.twice = 1;
-  ExpectRejected(twice, "duplicate: 1 slices lie where another lies");
-  ExpectRejected({{0x00080018}, "1.2.3.1.1.7.1", 3}, "duplicate: 1 images are there twice");
+  ExpectRejected({{0x00200032}, "-10\\20\\-22", 1}, "duplicate: 1 slices lie where another lies, with other pixels");
+  ExpectRejected({{0x00080018}, "1.2.3.1.1.7.1", 3}, "duplicate: 1 images are there twice, with different content");
   ExpectRejected({{0x00200037}, "0\\1\\0\\0\\0\\-1", 2}, "mixed orientation");
   ExpectRejected({{0x00200032}, "-10\\20\\-21.5", 2}, "uneven slices: one lies 0.5 mm from its even place");
   ExpectRejected({{0x00200032}, "-4\\20\\-22", 2}, "uneven slices: one lies 6.0 mm from its even place");

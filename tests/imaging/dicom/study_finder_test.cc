@@ -167,6 +167,28 @@ TEST_F(StudyFinderTest, TheCtThatCoversMostIsPaired) {
   EXPECT_EQ(scan.cases[0].ct.info.series_uid.Reveal(), "1.2.8.41.2");
 }
 
+// CT of another region: it must reach along half of the PET, however narrow it is.
+TEST_F(StudyFinderTest, TheCtMustReachAlongHalfOfThePet) {
+  SeriesFiles pet = Files("42", Modality::kPet), ct = Files("42", Modality::kCt);
+  pet.geometry.size.z = 10;
+  WriteSeries(folder_ / "pet", pet);
+  ct.geometry.size = {3, 3, 4};  // narrow
+  const auto write_from = [&](double mm) {
+    ct.geometry.origin_mm = pet.geometry.origin_mm + Vec3{6, 6, mm};
+    WriteSeries(folder_ / "ct", ct);
+    return FindCases(folder_.path());
+  };
+  ct.geometry.size.z = 5;
+  EXPECT_EQ(write_from(0).cases.size(), 1u) << "five of ten slices";
+  CaseScan scan = write_from(28);  // from slice 7 on
+  EXPECT_TRUE(scan.cases.empty());
+  ASSERT_EQ(scan.rejected.size(), 1u);
+  EXPECT_EQ(scan.rejected[0].fault.words, "the CT reaches along 30 % of the PET's slices; a case needs half of them");
+  EXPECT_EQ(scan.rejected[0].fault.reason, QuarantineReason::kNoPair);
+  scan = write_from(400);
+  EXPECT_EQ(scan.rejected.at(0).fault.words, "PET without a usable CT of the same patient and frame of reference");
+}
+
 TEST_F(StudyFinderTest, APetNeedsAFrameOfReference) {
   SeriesFiles pet = Files("51", Modality::kPet);
   pet.edits = {{{0x00200052}, {}}};
