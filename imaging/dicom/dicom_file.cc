@@ -5,45 +5,47 @@
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dcdict.h>
 #include <dcmtk/dcmdata/dcistrmb.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
-#include <dcmtk/dcmjpeg/djdecode.h>
-#include <dcmtk/dcmjpls/djdecode.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <mutex>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/base/error.h"
+#include "imaging/dicom/byte_source.h"
 
 namespace consilium {
 namespace {
 
-void PrepareDcmtk() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    DcmRLEDecoderRegistration::registerCodecs();
-    DJDecoderRegistration::registerCodecs();
-    DJLSDecoderRegistration::registerCodecs();
-  });
-}
-
 DcmTagKey Key(TagNumber tag) { return {static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag & 0xFFFF)}; }
 
-std::vector<char> ReadBytes(const std::filesystem::path& file, std::uint64_t count) {
-  std::vector<char> bytes(count);
-  std::ifstream in(file, std::ios::binary);
-  if (!in.read(bytes.data(), static_cast<std::streamsize>(count))) {
-    throw Error(ErrorCode::kDataLoss, "cannot read " + file.string(), "Check the disk, then copy the file again.");
+// The first `count` bytes that the pre-scan counted, from the start of the data set on.
+std::vector<char> DataSetBytes(const OpenFile& file, const PixelPlace& place, std::uint64_t count) {
+  const bool deflated = place.syntax->deflated;
+  std::vector<char> bytes(deflated ? count : count - place.dataset);
+  std::size_t got = 0;
+  try {
+    got = deflated ? Inflater(file, place.dataset).Read(bytes) : file.ReadAt(place.dataset, bytes);
+  } catch (const ScanFault&) {
+    got = 0;  // it has changed since it was inflated in the pre-scan
+  }
+  if (got != bytes.size()) {
+    throw Error(ErrorCode::kDataLoss, "cannot read " + file.path().string(),
+                "Check the disk, then copy the file again.");
   }
   return bytes;
+}
+
+// How DCMTK has to read the data set. What it does not know or would undo itself is Explicit VR Little Endian by now.
+E_TransferSyntax SyntaxForDcmtk(const TransferSyntax& syntax) {
+  const bool plain = syntax.deflated || syntax.coding == PixelCoding::kFragments;
+  return plain ? EXS_LittleEndianExplicit : DcmXfer(std::string(syntax.uid).c_str()).getXfer();
 }
 
 // "1.5\\-2\\3e4" in one pass.
@@ -65,31 +67,39 @@ std::vector<double> ParseNumbers(std::string_view text) {
 
 }  // namespace
 
+void PrepareDcmtk() {
+  static std::once_flag once;
+  std::call_once(once, [] { OFLog::configure(OFLogger::OFF_LOG_LEVEL); });
+}
+
 void DicomFileDeleter::operator()(DcmFileFormat* file) const { delete file; }
 
-DicomFile ParseDicom(const std::filesystem::path& file, const PreScan& scan, ReadPart part) {
+DicomFile ParseDicom(const OpenFile& file, const PreScan& scan, ReadPart part) {
   PrepareDcmtk();
   // From memory: what was checked is what is parsed, and nothing after the pixels is ever looked at.
-  const std::vector<char> bytes = ReadBytes(file, part == ReadPart::kHeader ? scan.header_bytes : scan.checked_bytes);
+  const std::uint64_t count = part == ReadPart::kHeader ? scan.header_bytes : scan.checked_bytes;
+  const std::vector<char> bytes = DataSetBytes(file, scan.pixels, count);
   DcmInputBufferStream stream;
   stream.setBuffer(bytes.data(), static_cast<offile_off_t>(bytes.size()));
   stream.setEos();
   DicomFile parsed(new DcmFileFormat);
-  parsed->transferInit();
-  const OFCondition read = parsed->read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
-  parsed->transferEnd();
+  DcmDataset& dataset = *parsed->getDataset();
+  dataset.transferInit();
+  const OFCondition read = dataset.read(stream, SyntaxForDcmtk(*scan.pixels.syntax), EGL_noChange, DCM_MaxReadLength);
+  dataset.transferEnd();
   if (read.bad()) {
-    throw Error(ErrorCode::kDataLoss, "cannot read " + file.string() + " as DICOM: " + read.text(),
+    throw Error(ErrorCode::kDataLoss, "cannot read " + file.path().string() + " as DICOM: " + read.text(),
                 "The file is damaged: export it again.");
   }
   parsed->loadAllDataIntoMemory();
   return parsed;
 }
 
-DicomFile OpenDicom(const std::filesystem::path& file, ReadPart part) {
+DicomFile OpenDicom(const std::filesystem::path& path, ReadPart part) {
+  const OpenFile file(path);
   const PreScan scan = PreScanFile(file);
-  Require(scan.is_dicom, file.string() + " is not a DICOM file", "Give a file that starts with a DICOM preamble.");
-  Require(scan.fault.empty(), "cannot read " + file.string() + ": " + scan.fault, "Export the file again.");
+  Require(scan.is_dicom, path.string() + " is not a DICOM file", "Give a file that starts with a DICOM preamble.");
+  Require(scan.fault.empty(), "cannot read " + path.string() + ": " + scan.fault, "Export the file again.");
   return ParseDicom(file, scan, part);
 }
 

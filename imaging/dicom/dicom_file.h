@@ -27,9 +27,11 @@ using DicomFile = std::unique_ptr<DcmFileFormat, DicomFileDeleter>;
 
 enum class ReadPart { kHeader, kWithPixels };
 
-// Parses a pre-scanned file without a fault. Registers the codecs on first use and silences DCMTK's own log, which
-// prints values. Throws Error(kDataLoss) naming the file.
-DicomFile ParseDicom(const std::filesystem::path& file, const PreScan& scan, ReadPart part);
+// Silences DCMTK's own log, which prints values: before anything else of DCMTK is used.
+void PrepareDcmtk();
+
+// Parses the data set of a pre-scanned file without a fault. Throws Error(kDataLoss) naming the file.
+DicomFile ParseDicom(const OpenFile& file, const PreScan& scan, ReadPart part);
 
 // Pre-scan and parse in one; throws Error(kInvalidArgument) if the file is not DICOM or has a fault.
 DicomFile OpenDicom(const std::filesystem::path& file, ReadPart part);

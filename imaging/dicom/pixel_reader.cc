@@ -1,124 +1,138 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-#include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dcpixseq.h>
-#include <dcmtk/dcmdata/dcpxitem.h>
-#include <dcmtk/dcmdata/dctk.h>
+#include "imaging/dicom/pixel_reader.h"
 
-#include <cstring>
-#include <fstream>
-#include <limits>
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <exception>
 
 #include "core/base/error.h"
-#include "imaging/dicom/compressed_frame.h"
-#include "imaging/dicom/dicom_file.h"
+#include "imaging/dicom/byte_source.h"
+#include "imaging/dicom/frame_decoder.h"
 #include "imaging/dicom/gantry_tilt.h"
 #include "imaging/dicom/series_reader.h"
 
 namespace consilium {
 namespace {
 
-[[noreturn]] void Damaged(const Slice& slice, const std::string& why) {
-  throw Error(ErrorCode::kDataLoss, "cannot read the pixels of " + slice.file.string() + ": " + why,
+static_assert(std::endian::native == std::endian::little, "pixels go from the file to their place as they are");
+
+[[noreturn]] void Damaged(const OpenFile& file, const std::string& why) {
+  throw Error(ErrorCode::kDataLoss, "cannot read the pixels of " + file.path().string() + ": " + why,
               "The file is damaged or has changed: export the series again.");
 }
 
-// What a stored sample becomes in a Volume: sign-extended from its bits, or moved down by `shift`.
-struct Conversion {
-  std::uint16_t mask = 0xFFFF;
-  std::uint16_t sign_bit = 0;  // 0 for unsigned
-  std::int32_t shift = 0;
-
-  explicit Conversion(const PixelFormat& format) {
-    mask = static_cast<std::uint16_t>((1u << format.bits_stored) - 1u);
-    if (format.is_signed) sign_bit = static_cast<std::uint16_t>(1u << (format.bits_stored - 1));
-    if (!format.is_signed && format.bits_stored == 16) shift = 32768;
+// What the pre-scan passes over at `from` in a deflated data set, and then `to`.
+bool ReadInflated(const OpenFile& file, const PixelPlace& place, std::span<char> to) {
+  try {
+    Inflater inflater(file, place.dataset);
+    std::array<char, 16384> passed;
+    for (std::uint64_t left = place.offset; left > 0;) {
+      const std::size_t made = inflater.Read(std::span(passed).first(std::min<std::size_t>(left, passed.size())));
+      if (made == 0) return false;
+      left -= made;
+    }
+    return inflater.Read(to) == to.size();
+  } catch (const ScanFault&) {
+    return false;
   }
-
-  std::int16_t operator()(std::uint16_t stored) const {
-    const std::int32_t value = (stored & mask) ^ sign_bit;
-    return static_cast<std::int16_t>(value - sign_bit - shift);
-  }
-};
-
-void ReadRaw(const Slice& slice, std::vector<char>& bytes, std::size_t count) {
-  bytes.resize(count);
-  std::ifstream in(slice.file, std::ios::binary);
-  in.seekg(static_cast<std::streamoff>(slice.pixel_offset));
-  if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) Damaged(slice, "it ends too early");
 }
 
-// The one compressed frame of a file: all its fragments, one after another.
-std::vector<std::uint8_t> FrameOf(const Slice& slice, DcmDataset& dataset) {
-  DcmElement* element = nullptr;
-  DcmPixelSequence* sequence = nullptr;
-  dataset.findAndGetElement(DCM_PixelData, element);
-  auto* pixels = dynamic_cast<DcmPixelData*>(element);
-  if (pixels == nullptr || pixels->getEncapsulatedRepresentation(dataset.getOriginalXfer(), nullptr, sequence).bad() ||
-      !sequence) {
-    Damaged(slice, "no compressed pixels");
-  }
-  std::vector<std::uint8_t> frame;
-  for (unsigned long i = 1; i < sequence->card(); ++i) {  // the first item is the offset table
-    DcmPixelItem* fragment = nullptr;
-    Uint8* bytes = nullptr;
-    if (sequence->getItem(fragment, i).bad() || fragment->getUint8Array(bytes).bad()) Damaged(slice, "a bad fragment");
-    if (bytes != nullptr) frame.insert(frame.end(), bytes, bytes + fragment->getLength());
-  }
-  return frame;
-}
-
-void Decode(const Slice& slice, std::vector<char>& out, std::size_t size, const FrameFormat& format) {
-  const DicomFile file = OpenDicom(slice.file, ReadPart::kWithPixels);
-  DcmDataset& dataset = *file->getDataset();
-  const std::vector<std::uint8_t> frame = FrameOf(slice, dataset);
-  const bool rle = dataset.getOriginalXfer() == EXS_RLELossless;
-  const std::string fault = rle ? FaultOfRle(frame, format) : FaultOfJpeg(frame, format);
-  if (!fault.empty()) Damaged(slice, fault);
-  if (const OFCondition decoded = dataset.chooseRepresentation(EXS_LittleEndianExplicit, nullptr); decoded.bad()) {
-    Damaged(slice, decoded.text());
-  }
-  unsigned long count = 0;
-  const Uint8* bytes8 = nullptr;
-  const Uint16* words = nullptr;
-  const void* pixels = nullptr;
-  if (dataset.findAndGetUint16Array(DCM_PixelData, words, &count).good() && words != nullptr) {
-    pixels = words;
-    count *= 2;
-  } else if (format.bytes == 1 && dataset.findAndGetUint8Array(DCM_PixelData, bytes8, &count).good()) {
-    pixels = bytes8;
-  }
-  if (pixels == nullptr || count < size) Damaged(slice, "fewer pixels than rows and columns say");
-  out.resize(size);
-  std::memcpy(out.data(), pixels, size);
+void SwapPairs(std::span<char> bytes) {
+  for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) std::swap(bytes[i], bytes[i + 1]);
 }
 
 }  // namespace
+
+PixelReader::PixelReader(const PixelFormat& format, std::int64_t rows, std::int64_t columns)
+    : format_(format),
+      rows_(rows),
+      columns_(columns),
+      shift_(!format.is_signed && format.bits_stored == 16 ? 32768 : 0) {}
+
+void PixelReader::Read(const OpenFile& file, const PixelPlace& place, std::span<std::int16_t> to) {
+  if (file.stamp() != place.stamp) Damaged(file, "it has changed since its header was read");
+  const bool wide = format_.bits_allocated == 16;
+  std::span<char> bytes(reinterpret_cast<char*>(to.data()), to.size() * 2);
+  if (!wide) {
+    bytes_.resize((to.size() + 1) / 2 * 2);
+    bytes = bytes_;
+  }
+  if (place.syntax->coding == PixelCoding::kNative) {
+    // The value has an even length, so there is a byte after an odd count of 8-bit pixels, if not in every file.
+    ReadBytes(file, place, bytes.first(std::min<std::size_t>(bytes.size(), place.bytes)));
+  } else {
+    bytes = bytes.first(to.size() * (wide ? 2 : 1));
+    ReadFragments(file, place);
+    const FrameFormat frame{rows_, columns_, wide ? 2 : 1, format_.bits_stored, format_.is_signed};
+    const std::string fault = DecodeFrame(*place.syntax, frame_, frame, bytes);
+    if (!fault.empty()) Damaged(file, fault);
+  }
+  if (!wide) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<std::uint8_t>(bytes_[i]);
+  }
+  Convert(to);
+}
+
+void PixelReader::ReadBytes(const OpenFile& file, const PixelPlace& place, std::span<char> to) {
+  const bool read = place.syntax->deflated ? ReadInflated(file, place, to) : file.ReadAt(place.offset, to) == to.size();
+  if (!read) Damaged(file, "it ends too early");
+  if (place.syntax->big_endian && (format_.bits_allocated == 16 || place.words)) SwapPairs(to);
+}
+
+// All fragments of the one frame, one after another, without the offset table. The pre-scan has seen that they fit.
+void PixelReader::ReadFragments(const OpenFile& file, const PixelPlace& place) {
+  frame_.clear();
+  std::uint64_t at = place.offset;
+  for (bool table = true;; table = false) {
+    std::array<char, 8> header;
+    if (file.ReadAt(at, header) != header.size()) Damaged(file, "it ends too early");
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(header[i])); };
+    if (byte(2) == 0xDD) break;  // the sequence ends
+    const std::uint32_t length = byte(4) | byte(5) << 8 | byte(6) << 16 | byte(7) << 24;
+    if (length > place.bytes - std::min<std::uint64_t>(frame_.size(), place.bytes)) Damaged(file, "a bad fragment");
+    at += header.size();
+    if (!table) {
+      const std::size_t before = frame_.size();
+      frame_.resize(before + length);
+      const std::span<char> to(reinterpret_cast<char*>(frame_.data()) + before, length);
+      if (file.ReadAt(at, to) != length) Damaged(file, "it ends too early");
+    }
+    at += length;
+  }
+}
+
+// A stored sample is sign-extended from its bits, or moved down by shift(); what lies above its bits is no part of it.
+void PixelReader::Convert(std::span<std::int16_t> voxels) const {
+  if (format_.is_signed && format_.bits_stored == 16) return;
+  const auto mask = static_cast<std::uint16_t>((1U << format_.bits_stored) - 1U);
+  const auto sign = static_cast<std::uint16_t>(format_.is_signed ? 1U << (format_.bits_stored - 1) : 0U);
+  const auto down = static_cast<std::uint16_t>(sign + shift_);
+  for (std::int16_t& voxel : voxels) {
+    const auto bits = static_cast<std::uint16_t>((static_cast<std::uint16_t>(voxel) & mask) ^ sign);
+    voxel = static_cast<std::int16_t>(static_cast<std::uint16_t>(bits - down));
+  }
+}
 
 Volume ToVolume(const Series& series, SeriesKey key) {
   Volume volume{std::move(key), series.modality, series.geometry, {}, {}, {}};
   const StoredSize stored = series.tilted.value_or(StoredSize{series.geometry.size.x, series.geometry.size.y});
   const auto in_slice = static_cast<std::size_t>(stored.columns * stored.rows);
-  const bool wide = series.format.bits_allocated == 16;
-  const Conversion convert(series.format);
-  const std::size_t in_bytes = in_slice * (wide ? 2 : 1);
-  const FrameFormat frame{stored.rows, stored.columns, wide ? 2 : 1};
-  std::vector<char> bytes;
+  PixelReader reader(series.format, stored.rows, stored.columns);
+  std::vector<std::int16_t> first(in_slice);
   for (const Slice& slice : series.slices) {
-    if (slice.pixel_offset != 0) {
-      ReadRaw(slice, bytes, in_bytes);
+    const OpenFile file(slice.file);
+    const std::size_t k = volume.slope.size();
+    if (k == 0) {  // room for all only once there are pixels at all
+      reader.Read(file, slice.pixels, first);
+      volume.voxels.resize(in_slice * series.slices.size());
+      std::copy(first.begin(), first.end(), volume.voxels.begin());
     } else {
-      Decode(slice, bytes, in_bytes, frame);
-    }
-    if (volume.voxels.empty()) volume.voxels.resize(in_slice * series.slices.size());  // once there are pixels at all
-    std::int16_t* out = volume.voxels.data() + in_slice * volume.slope.size();
-    for (std::size_t i = 0; i < in_slice; ++i) {
-      const auto low = static_cast<unsigned char>(bytes[wide ? 2 * i : i]);
-      const auto high = static_cast<unsigned char>(wide ? bytes[2 * i + 1] : 0);
-      *out++ = convert(static_cast<std::uint16_t>(low | (high << 8)));
+      reader.Read(file, slice.pixels, std::span(volume.voxels).subspan(in_slice * k, in_slice));
     }
     volume.slope.push_back(static_cast<float>(slice.slope));
-    volume.intercept.push_back(static_cast<float>(slice.intercept + slice.slope * convert.shift));
+    volume.intercept.push_back(static_cast<float>(slice.intercept + slice.slope * reader.shift()));
   }
   return series.tilted ? Straighten(series, std::move(volume)) : volume;
 }

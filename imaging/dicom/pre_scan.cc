@@ -2,19 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "imaging/dicom/pre_scan.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <vector>
 
-#include "core/base/error.h"
+#include "imaging/dicom/byte_source.h"
 
 namespace consilium {
 namespace {
@@ -24,61 +20,27 @@ constexpr std::uint32_t kItem = 0xFFFEE000, kItemEnd = 0xFFFEE00D, kSequenceEnd 
 constexpr std::uint32_t kTransferSyntax = 0x00020010, kSeriesUid = 0x0020000E, kStudyUid = 0x0020000D,
                         kPatientId = 0x00100020, kPixelData = 0x7FE00010;
 
-// A fault of the file, thrown inside this source only: it ends the walk from any depth.
-struct Fault {
-  std::string words;
-};
-
 std::string TagName(std::uint32_t tag) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "(%04X,%04X)", tag >> 16, tag & 0xFFFF);
   return text.data();
 }
 
-// Random access to a file through one buffer.
-class ByteSource {
- public:
-  explicit ByteSource(const std::filesystem::path& file) : fd_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat info {};
-    if (fd_ < 0 || ::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
-      if (fd_ >= 0) ::close(fd_);
-      throw Error(ErrorCode::kNotFound, "cannot open " + file.string() + ": " + std::strerror(errno),
-                  "Check that the file exists and may be read.");
-    }
-    size_ = static_cast<std::uint64_t>(info.st_size);
+// How elements are written.
+struct Writing {
+  bool implicit_vr = false, big_endian = false;
+
+  std::uint32_t U16(const unsigned char* p) const {
+    return static_cast<std::uint32_t>(big_endian ? p[0] << 8 | p[1] : p[0] | p[1] << 8);
   }
-  ~ByteSource() { ::close(fd_); }
-  ByteSource(const ByteSource&) = delete;
-  ByteSource& operator=(const ByteSource&) = delete;
-
-  std::uint64_t size() const { return size_; }
-
-  // `count` bytes at `offset`, valid until the next call. The caller has checked that they lie in the file.
-  const unsigned char* At(std::uint64_t offset, std::uint64_t count) {
-    if (offset < start_ || offset + count > start_ + filled_) Fill(offset, count);
-    return buffer_.data() + (offset - start_);
+  std::uint32_t U32(const unsigned char* p) const {
+    const std::uint32_t first = U16(p), second = U16(p + 2);
+    return big_endian ? first << 16 | second : first | second << 16;
   }
-
- private:
-  void Fill(std::uint64_t offset, std::uint64_t count) {
-    start_ = offset;
-    filled_ = 0;
-    while (filled_ < count) {
-      const ssize_t got =
-          ::pread(fd_, buffer_.data() + filled_, buffer_.size() - filled_, static_cast<off_t>(offset + filled_));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) throw Fault{"the file cannot be read to its end"};
-      filled_ += static_cast<std::uint64_t>(got);
-    }
-  }
-
-  int fd_;
-  std::uint64_t size_ = 0, start_ = 0, filled_ = 0;
-  std::array<unsigned char, 32768> buffer_;
+  std::uint32_t Tag(const unsigned char* p) const { return U16(p) << 16 | U16(p + 2); }
 };
-
-std::uint32_t U16(const unsigned char* p) { return static_cast<std::uint32_t>(p[0] | (p[1] << 8)); }
-std::uint32_t U32(const unsigned char* p) { return U16(p) | (U16(p + 2) << 16); }
+constexpr Writing kMetaWriting{};                        // PS3.10 7.1
+constexpr Writing kUnknownWriting{.implicit_vr = true};  // PS3.5 6.2.2: a sequence of unknown VR
 
 struct Element {
   std::uint32_t tag = 0;
@@ -92,43 +54,12 @@ class Walk {
  public:
   Walk(ByteSource& source, const PreScanLimits& limits, PreScan& out) : source_(source), limits_(limits), out_(out) {}
 
-  void Run() {
-    const std::uint64_t dataset = Meta();
-    CheckTransferSyntax();
-    const bool implicit = out_.transfer_syntax == "1.2.840.10008.1.2";
-    levels_.push_back({Level::kItems, source_.size(), implicit});  // the data set itself
-    std::uint64_t at = dataset;
-    while (true) {
-      while (levels_.size() > 1 && at == levels_.back().end) levels_.pop_back();
-      if (levels_.size() == 1 && (out_.has_pixels || at == source_.size())) break;
-      at = levels_.back().kind == Level::kItems ? InItem(at) : InSequence(at);
-    }
-    out_.checked_bytes = at;
-    if (!out_.has_pixels) out_.header_bytes = at;
-    if (out_.header_bytes > limits_.header_bytes) throw Fault{"its header is larger than any scanner writes"};
-  }
-
- private:
-  struct Level {
-    enum Kind { kItems, kSequence, kFragments } kind;  // kItems: elements follow; the others hold items
-    std::uint64_t end;                                 // kOpen for an undefined length
-    bool implicit;
-    static constexpr std::uint64_t kOpen = ~std::uint64_t{0};
-  };
-
-  const unsigned char* Need(std::uint64_t at, std::uint64_t count, const char* what) {
-    if (at > source_.size() || count > source_.size() - at) {
-      throw Fault{std::string("the file ends inside ") + what};
-    }
-    return source_.At(at, count);
-  }
-
-  // The group 0002 elements; returns where the data set starts.
+  // The elements of group 0002; returns where the data set starts.
   std::uint64_t Meta() {
     std::uint64_t at = 132;
-    while (at < source_.size() && U16(Need(at, 2, "its file header")) == 2) {
-      const Element e = ReadElement(at, false);
-      if (e.length == kUndefined) throw Fault{"undefined length of " + TagName(e.tag)};
+    while (at < source_.size() && kMetaWriting.U16(Need(at, 2, "its file header")) == 2) {
+      const Element e = ReadElement(at, kMetaWriting);
+      if (e.length == kUndefined) throw ScanFault{"undefined length of " + TagName(e.tag)};
       CheckEnd(e, source_.size());
       if (e.tag == kTransferSyntax) out_.transfer_syntax = TextOf(e);
       at = e.value + e.length;
@@ -136,42 +67,40 @@ class Walk {
     return at;
   }
 
+  // The data set that starts at `at`, up to the end of its pixels.
+  void DataSet(std::uint64_t at, const TransferSyntax& syntax) {
+    levels_.push_back({Level::kItems, source_.size(), {syntax.implicit_vr, syntax.big_endian}});
+    while (true) {
+      while (levels_.size() > 1 && at == levels_.back().end) levels_.pop_back();
+      if (levels_.size() == 1 && (out_.has_pixels || at == source_.size())) break;
+      at = levels_.back().kind == Level::kItems ? InItem(at) : InSequence(at);
+    }
+    out_.checked_bytes = at;
+    if (!out_.has_pixels) out_.header_bytes = at;
+    if (out_.header_bytes > limits_.header_bytes) throw ScanFault{"its header is larger than any scanner writes"};
+  }
+
+ private:
+  struct Level {
+    enum Kind { kItems, kSequence, kFragments } kind;  // kItems: elements follow; the others hold items
+    std::uint64_t end;                                 // kOpen for an undefined length
+    Writing writing;
+    static constexpr std::uint64_t kOpen = ~std::uint64_t{0};
+  };
+
+  const unsigned char* Need(std::uint64_t at, std::uint64_t count, const char* what) {
+    if (at > source_.size() || count > source_.size() - at) {
+      throw ScanFault{std::string("the file ends inside ") + what};
+    }
+    return source_.At(at, count);
+  }
+
   std::string TextOf(const Element& e) {
-    if (e.length > 64) throw Fault{"a UID of more than 64 characters in " + TagName(e.tag)};
+    if (e.length > 64) throw ScanFault{"a UID of more than 64 characters in " + TagName(e.tag)};
     const auto* p = reinterpret_cast<const char*>(Need(e.value, e.length, "a UID"));
     std::string_view text(p, e.length);
     while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) text.remove_suffix(1);
     return std::string(text);
-  }
-
-  void CheckTransferSyntax() const {
-    struct Known {
-      std::string_view uid, refusal;
-    };
-    static constexpr Known kKnown[] = {
-        {"1.2.840.10008.1.2", ""},       // Implicit VR Little Endian
-        {"1.2.840.10008.1.2.1", ""},     // Explicit VR Little Endian
-        {"1.2.840.10008.1.2.5", ""},     // RLE lossless
-        {"1.2.840.10008.1.2.4.57", ""},  // JPEG lossless
-        {"1.2.840.10008.1.2.4.70", ""},  // JPEG lossless, first-order prediction
-        {"1.2.840.10008.1.2.4.80", ""},  // JPEG-LS lossless
-        {"1.2.840.10008.1.2.4.81", ""},  // JPEG-LS near-lossless
-        {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"},
-        {"1.2.840.10008.1.2.2", "Explicit VR Big Endian"},
-        {"1.2.840.10008.1.2.4.50", "JPEG Baseline, which is lossy"},
-        {"1.2.840.10008.1.2.4.51", "JPEG Extended, which is lossy"},
-        {"1.2.840.10008.1.2.4.90", "JPEG 2000 lossless"},
-        {"1.2.840.10008.1.2.4.91", "JPEG 2000"},
-        {"1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 lossless"},
-    };
-    if (out_.transfer_syntax.empty()) throw Fault{"missing tag TransferSyntaxUID (0002,0010)"};
-    for (const Known& known : kKnown) {
-      if (known.uid != out_.transfer_syntax) continue;
-      if (known.refusal.empty()) return;
-      throw Fault{"transfer syntax " + std::string(known.refusal) +
-                  " is not read; export the series as Explicit VR Little Endian"};
-    }
-    throw Fault{"unknown transfer syntax; export the series as Explicit VR Little Endian"};
   }
 
   static bool HasLongLength(std::string_view vr) {
@@ -186,23 +115,23 @@ class Walk {
     return HasLongLength(vr) || std::find(std::begin(kShort), std::end(kShort), vr) != std::end(kShort);
   }
 
-  Element ReadElement(std::uint64_t at, bool implicit) {
-    if (++elements_ > limits_.elements) throw Fault{"more elements than any scanner writes"};
+  Element ReadElement(std::uint64_t at, const Writing& w) {
+    if (++elements_ > limits_.elements) throw ScanFault{"more elements than any scanner writes"};
     const unsigned char* p = Need(at, 8, "an element header");
     Element e;
-    e.tag = (U16(p) << 16) | U16(p + 2);
-    if (implicit || (e.tag >> 16) == 0xFFFE) {
-      e.length = U32(p + 4);
+    e.tag = w.Tag(p);
+    if (w.implicit_vr || (e.tag >> 16) == 0xFFFE) {
+      e.length = w.U32(p + 4);
       e.value = at + 8;
       return e;
     }
     e.vr.assign(reinterpret_cast<const char*>(p) + 4, 2);
-    if (!IsVr(e.vr)) throw Fault{"unknown value representation in " + TagName(e.tag)};
+    if (!IsVr(e.vr)) throw ScanFault{"unknown value representation in " + TagName(e.tag)};
     if (HasLongLength(e.vr)) {
-      e.length = U32(Need(at, 12, "an element header") + 8);
+      e.length = w.U32(Need(at, 12, "an element header") + 8);
       e.value = at + 12;
     } else {
-      e.length = U16(p + 6);
+      e.length = w.U16(p + 6);
       e.value = at + 8;
     }
     return e;
@@ -210,8 +139,8 @@ class Walk {
 
   void CheckEnd(const Element& e, std::uint64_t end) const {
     if (e.value <= end && e.length <= end - e.value) return;
-    if (end < source_.size()) throw Fault{TagName(e.tag) + " reaches beyond the end of its sequence"};
-    throw Fault{"the file ends inside " + TagName(e.tag) + ": it is cut off, or its length is wrong"};
+    if (end < source_.size()) throw ScanFault{TagName(e.tag) + " reaches beyond the end of its sequence"};
+    throw ScanFault{"the file ends inside " + TagName(e.tag) + ": it is cut off, or its length is wrong"};
   }
 
   // The innermost defined end: nothing may reach beyond it.
@@ -222,34 +151,35 @@ class Walk {
     return source_.size();
   }
 
-  std::uint64_t Enter(Level::Kind kind, const Element& e, bool implicit) {
+  std::uint64_t Enter(Level::Kind kind, const Element& e, const Writing& writing) {
     if (e.length != kUndefined) CheckEnd(e, End());
-    levels_.push_back({kind, e.length == kUndefined ? Level::kOpen : e.value + e.length, implicit});
+    levels_.push_back({kind, e.length == kUndefined ? Level::kOpen : e.value + e.length, writing});
     // Each nested sequence takes two levels: the sequence and its item.
     if (static_cast<int>(levels_.size() / 2) > limits_.depth) {
-      throw Fault{"sequences nested deeper than " + std::to_string(limits_.depth)};
+      throw ScanFault{"sequences nested deeper than " + std::to_string(limits_.depth)};
     }
     return e.value;
   }
 
   std::uint64_t InItem(std::uint64_t at) {
     const Level level = levels_.back();
-    const Element e = ReadElement(at, level.implicit);
+    const Element e = ReadElement(at, level.writing);
     if (e.tag == kItemEnd && level.end == Level::kOpen) {
       levels_.pop_back();
       return e.value;
     }
-    if ((e.tag >> 16) == 0xFFFE) throw Fault{"an item outside of a sequence"};
+    if ((e.tag >> 16) == 0xFFFE) throw ScanFault{"an item outside of a sequence"};
     const bool top = levels_.size() == 1;
     if (top && e.tag == kPixelData) return Pixels(at, e);
     if (e.length == kUndefined) {
-      if (e.tag == kPixelData) return Enter(Level::kFragments, e, level.implicit);
-      if (!e.vr.empty() && e.vr != "SQ" && e.vr != "UN") throw Fault{"undefined length of " + TagName(e.tag)};
-      return Enter(Level::kSequence, e, level.implicit || e.vr == "UN");  // UN: PS3.5 6.2.2, content is implicit VR
+      if (e.tag == kPixelData) return Enter(Level::kFragments, e, level.writing);
+      if (!e.vr.empty() && e.vr != "SQ" && e.vr != "UN") throw ScanFault{"undefined length of " + TagName(e.tag)};
+      return Enter(Level::kSequence, e, e.vr == "UN" ? kUnknownWriting : level.writing);
     }
     CheckEnd(e, End());
-    if (e.vr == "SQ" || (level.implicit && LooksLikeSequence(e))) return Enter(Level::kSequence, e, level.implicit);
-    if (e.length > limits_.value_bytes) throw Fault{TagName(e.tag) + " is larger than any scanner writes"};
+    if (e.vr == "SQ" || (level.writing.implicit_vr && LooksLikeSequence(e)))
+      return Enter(Level::kSequence, e, level.writing);
+    if (e.length > limits_.value_bytes) throw ScanFault{TagName(e.tag) + " is larger than any scanner writes"};
     if (top && e.tag == kSeriesUid) out_.series_uid = PatientText(TextOf(e));
     if (top && e.tag == kStudyUid) out_.study_uid = PatientText(TextOf(e));
     if (top && e.tag == kPatientId && e.length <= 64) out_.patient_id = PatientText(TextOf(e));
@@ -261,34 +191,36 @@ class Walk {
   bool LooksLikeSequence(const Element& e) {
     if (e.length < 8) return false;
     const unsigned char* p = Need(e.value, 4, "a value");
-    return U16(p) == 0xFFFE && U16(p + 2) == 0xE000;
+    return kUnknownWriting.Tag(p) == kItem;
   }
 
   std::uint64_t Pixels(std::uint64_t at, const Element& e) {
     out_.has_pixels = true;
     out_.header_bytes = at;
-    if (e.length == kUndefined) {
-      out_.compressed = true;
-      return Enter(Level::kFragments, e, levels_.back().implicit);
-    }
+    out_.pixels.offset = e.value;
+    out_.pixels.words = e.vr == "OW";
+    const bool fragments = e.length == kUndefined;
+    if (fragments != (out_.pixels.syntax->coding != PixelCoding::kNative))
+      throw ScanFault{fragments ? "pixels in fragments, but an uncompressed transfer syntax"
+                                : "pixels without fragments, but a compressed transfer syntax"};
+    if (fragments) return Enter(Level::kFragments, e, levels_.back().writing);
     CheckEnd(e, source_.size());
-    out_.pixel_offset = e.value;
-    out_.pixel_bytes = e.length;
+    out_.pixels.bytes = e.length;
     return e.value + e.length;
   }
 
   std::uint64_t InSequence(std::uint64_t at) {
     const Level level = levels_.back();
-    const Element e = ReadElement(at, true);
+    const Element e = ReadElement(at, {.implicit_vr = true, .big_endian = level.writing.big_endian});
     if (e.tag == kSequenceEnd && level.end == Level::kOpen) {
       levels_.pop_back();
       return e.value;
     }
-    if (e.tag != kItem) throw Fault{TagName(e.tag) + " where an item of a sequence should start"};
-    if (level.kind == Level::kSequence) return Enter(Level::kItems, e, level.implicit);
-    if (e.length == kUndefined) throw Fault{"a pixel fragment without a length"};
+    if (e.tag != kItem) throw ScanFault{TagName(e.tag) + " where an item of a sequence should start"};
+    if (level.kind == Level::kSequence) return Enter(Level::kItems, e, level.writing);
+    if (e.length == kUndefined) throw ScanFault{"a pixel fragment without a length"};
     CheckEnd(e, End());
-    if (out_.compressed && levels_.size() == 2) out_.pixel_bytes += e.length;
+    if (out_.has_pixels && levels_.size() == 2) out_.pixels.bytes += e.length;
     return e.value + e.length;
   }
 
@@ -301,18 +233,32 @@ class Walk {
 
 }  // namespace
 
-PreScan PreScanFile(const std::filesystem::path& file, const PreScanLimits& limits) {
+PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits) {
   PreScan out;
-  ByteSource source(file);
+  FileBytes bytes(file);
   try {
-    if (source.size() < 132 || std::memcmp(source.At(128, 4), "DICM", 4) != 0) return out;
+    if (file.size() < 132 || std::memcmp(bytes.At(128, 4), "DICM", 4) != 0) return out;
     out.is_dicom = true;
-    if (source.size() > limits.file_bytes) throw Fault{"it is larger than any scanner writes"};
-    Walk(source, limits, out).Run();
-  } catch (const Fault& fault) {
+    if (file.size() > limits.file_bytes) throw ScanFault{"it is larger than any scanner writes"};
+    Walk walk(bytes, limits, out);
+    out.pixels.dataset = walk.Meta();
+    out.pixels.stamp = file.stamp();
+    out.pixels.syntax = FindTransferSyntax(out.transfer_syntax);
+    if (out.pixels.syntax == nullptr) throw ScanFault{WhyNotRead(out.transfer_syntax)};
+    if (!out.pixels.syntax->deflated) {
+      walk.DataSet(out.pixels.dataset, *out.pixels.syntax);
+    } else {
+      InflatedBytes inflated(file, out.pixels.dataset, limits.inflated_bytes);
+      Walk(inflated, limits, out).DataSet(0, *out.pixels.syntax);
+    }
+  } catch (const ScanFault& fault) {
     out.fault = fault.words;
   }
   return out;
+}
+
+PreScan PreScanFile(const std::filesystem::path& file, const PreScanLimits& limits) {
+  return PreScanFile(OpenFile(file), limits);
 }
 
 }  // namespace consilium

@@ -11,6 +11,7 @@
 #include "core/data/geometry.h"
 #include "core/data/patient_text.h"
 #include "core/data/volume.h"
+#include "imaging/dicom/pixel_place.h"
 
 namespace consilium {
 
@@ -32,7 +33,7 @@ struct Slice {
   Vec3 position_mm;  // centre of the first voxel, LPS (ImagePositionPatient)
   double slope = 1;  // physical value = slope * stored + intercept; SUV (body weight) for PET, HU for CT
   double intercept = 0;
-  std::uint64_t pixel_offset = 0;  // of the pixel bytes in the file; 0 if they are compressed
+  PixelPlace pixels;  // in the file
 };
 
 // How the stored pixels of all slices are written (DICOM PS3.3 C.7.6.3). MONOCHROME1 and MONOCHROME2 hold the same

@@ -82,14 +82,15 @@ class Scan {
   void Add(const fs::path& file) {
     PreScan scan;
     try {
-      scan = PreScanFile(file);
+      const OpenFile opened(file);
+      scan = PreScanFile(opened);
       if (!scan.is_dicom) {
         ++out_.other_files;
         nameless_[file.parent_path()].push_back(file);
       } else if (!scan.fault.empty()) {
         Damaged(file, scan, "not readable: " + scan.fault);
       } else {
-        Parse(file, scan);
+        Parse(opened, scan);
       }
     } catch (const std::exception& failure) {
       Damaged(file, scan, std::string("not readable: ") + AsError(failure).what());
@@ -139,8 +140,9 @@ class Scan {
   }
 
  private:
-  void Parse(const fs::path& file, const PreScan& scan) {
-    const DicomFile parsed = ParseDicom(file, scan, ReadPart::kHeader);
+  void Parse(const OpenFile& opened, const PreScan& scan) {
+    const fs::path& file = opened.path();
+    const DicomFile parsed = ParseDicom(opened, scan, ReadPart::kHeader);
     DcmItem& dataset = DataSet(*parsed);
     StudySeen whose;
     whose.patient_id = PatientText(TextOf(dataset, tag::kPatientId));

@@ -61,7 +61,7 @@ Series ReadSeries(const std::filesystem::path& folder, const ScanOptions& option
 std::vector<std::filesystem::path> FilesOf(const Series& series);
 Series ReadSeriesFiles(std::span<const std::filesystem::path> files);
 
-// Reads and decodes the pixels: uncompressed, RLE, JPEG lossless, JPEG-LS. PET comes out in SUV (body weight).
+// Reads and decodes the pixels, in every syntax of transfer_syntax.cc. PET comes out in SUV (body weight).
 // Throws Error(kDataLoss) naming the file if one is damaged or no longer what the header said.
 Volume ToVolume(const Series& series, SeriesKey key);
 

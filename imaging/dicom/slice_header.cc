@@ -218,13 +218,16 @@ void ReadAcquisition(DcmItem& item, SliceHeader& h) {
 
 void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
   if (!scan.has_pixels) return read.Missing(tag::kPixelData);
-  h.pixels_begin = scan.compressed ? scan.header_bytes : scan.pixel_offset;
-  h.pixels_end = scan.compressed ? scan.checked_bytes : scan.pixel_offset + scan.pixel_bytes;
-  if (scan.compressed) return;
-  h.slice.pixel_offset = scan.pixel_offset;
+  const PixelPlace& place = scan.pixels;
+  h.slice.pixels = place;
+  const bool native = place.syntax->coding == PixelCoding::kNative;
+  // Of a deflated file the pixels alone cannot be told apart from the rest: all of it is compared.
+  h.pixels_begin = place.syntax->deflated ? place.dataset : place.offset;
+  h.pixels_end = place.syntax->deflated ? place.stamp.size : native ? place.offset + place.bytes : scan.checked_bytes;
+  if (!native) return;
   const std::uint64_t needed = static_cast<std::uint64_t>(h.rows) * static_cast<std::uint64_t>(h.columns) *
                                static_cast<std::uint64_t>(h.format.bits_allocated / 8);
-  if (scan.pixel_bytes < needed) read.Refuse(QuarantineReason::kNotReadable, "fewer pixels than rows and columns say");
+  if (place.bytes < needed) read.Refuse(QuarantineReason::kNotReadable, "fewer pixels than rows and columns say");
 }
 
 }  // namespace

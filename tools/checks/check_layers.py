@@ -21,6 +21,8 @@ THIRD_PARTY = [
     ("Torch", r"^(torch|ATen|c10)/", [("learning/", "any")]),
     ("DCMTK", r"^dcmtk/", [("imaging/", ".cc"), ("tests/", "any")]),
     ("GDCM", r"^gdcm", [("imaging/dicom/", ".cc")]),
+    ("zlib", r"^zlib", [("imaging/", ".cc"), ("tests/", "any")]),
+    ("GDCM", r"^gdcm", [("imaging/dicom/", ".cc")]),
     ("ITK", r"^itk", [("imaging/prepare/", ".cc"), ("imaging/findings/", ".cc"), ("tools/consilium/", ".cc"),
                       ("tests/", "any")]),
     ("gRPC", r"^(grpc|grpcpp)/|\.grpc\.pb\.h$",

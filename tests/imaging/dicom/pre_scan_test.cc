@@ -3,12 +3,15 @@
 #include "imaging/dicom/pre_scan.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <zlib.h>
 
 #include <cstdint>
 #include <fstream>
 #include <string>
 
 #include "imaging/dicom/series_reader.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
 namespace consilium {
@@ -101,10 +104,67 @@ TEST_F(PreScanTest, LengthsMustLieInTheFile) {
 }
 
 TEST_F(PreScanTest, NamesTransferSyntaxesThatAreNotRead) {
-  ExpectRejected(File("1.2.840.10008.1.2.4.90", ""), "JPEG 2000 lossless is not read");
-  ExpectRejected(File("1.2.840.10008.1.2.1.99", ""), "Deflated");
-  ExpectRejected(File("1.2.840.10008.1.2.2", ""), "Big Endian");
-  ExpectRejected(File("1.2.3.4", ""), "unknown transfer syntax");
+  ExpectRejected(File("1.2.840.10008.1.2.4.201", ""),
+                 "transfer syntax High-Throughput JPEG 2000 lossless (1.2.840.10008.1.2.4.201) is not read; export the "
+                 "series as Explicit VR Little Endian");
+  ExpectRejected(File("1.2.840.10008.1.2.4.102", ""), "MPEG-4 AVC/H.264 (1.2.840.10008.1.2.4.102) is not read");
+  ExpectRejected(File("1.2.3.4", ""), "unknown transfer syntax 1.2.3.4; export");
+  ExpectRejected(File("Miller^Anna", ""), "unknown transfer syntax; export");
+  ExpectRejected(std::string(128, '\0') + "DICM", "missing tag TransferSyntaxUID (0002,0010)");
+}
+
+std::string Deflate(const std::string& bytes) {
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(bytes.size() / 500 + 1000, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(out.size() - stream.avail_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+TEST_F(PreScanTest, DeflatedDataSetsAreWalkedWithinLimits) {
+  const std::string kDeflated = "1.2.840.10008.1.2.1.99", uid = Explicit(0x0020000E, "UI", 6, "1.2.34");
+  const std::string pixels(40000, 'p');  // more than one buffer
+  const std::string whole =
+      Explicit(0x00081115, "SQ", kOpen) + Implicit(0xFFFEE0DD, 0) + uid + Explicit(0x7FE00010, "OW", 40000, pixels);
+  const PreScan scan = Of(File(kDeflated, Deflate(whole)));
+  EXPECT_EQ(scan.fault, "");
+  EXPECT_EQ(scan.series_uid.Reveal(), "1.2.34");
+  EXPECT_EQ(scan.pixels.bytes, 40000U);
+  EXPECT_EQ(scan.pixels.offset, whole.size() - pixels.size()) << "counted in the inflated data set";
+  const std::string packed = Deflate(whole);
+  ExpectRejected(File(kDeflated, packed.substr(0, packed.size() - 4)),
+                 "deflated data set is damaged or ends too early");
+  ExpectRejected(File(kDeflated, ""), "deflated data set is damaged or ends too early");
+  ExpectRejected(File(kDeflated, std::string(100, '\xFF')), "deflated data set is damaged or ends too early");
+  ExpectRejected(File(kDeflated, Deflate(whole.substr(0, whole.size() - 10))), "the file ends inside (7FE0,0010)");
+  ExpectRejected(File(kDeflated, Deflate(NestOpen(200, true))), "nested deeper than 64");
+  std::ofstream(folder_.path() / "x.dcm", std::ios::binary) << File(kDeflated, Deflate(std::string(3 << 20, '\0')));
+  PreScanLimits limits;
+  limits.inflated_bytes = 1 << 20;
+  EXPECT_EQ(PreScanFile(folder_.path() / "x.dcm", limits).fault,
+            "its deflated data set is larger than any scanner writes");
+}
+
+TEST_F(PreScanTest, PixelsAreWrittenAsTheSyntaxSays) {
+  ExpectRejected(File(kExplicitVr, Explicit(0x7FE00010, "OW", kOpen) + Implicit(0xFFFEE0DD, 0)),
+                 "pixels in fragments, but an uncompressed transfer syntax");
+  ExpectRejected(File("1.2.840.10008.1.2.4.90", Explicit(0x7FE00010, "OW", 4, "abcd")),
+                 "pixels without fragments, but a compressed transfer syntax");
+}
+
+TEST_F(PreScanTest, OnlyRegularFilesAreOpened) {
+  const std::filesystem::path fifo = folder_.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::filesystem::path& place : {fifo, folder_.path(), std::filesystem::path("/dev/zero")})
+    ExpectError(ErrorCode::kNotFound, "cannot open " + place.string() + ": it is no regular file",
+                [&] { PreScanFile(place); });
+  ExpectError(ErrorCode::kNotFound, "No such file", [&] { PreScanFile(folder_.path() / "none"); });
 }
 
 TEST_F(PreScanTest, FindsPixelsAndSeries) {
@@ -113,8 +173,8 @@ TEST_F(PreScanTest, FindsPixelsAndSeries) {
   EXPECT_EQ(scan.fault, "");
   EXPECT_EQ(scan.series_uid.Reveal(), "1.2.34");
   EXPECT_TRUE(scan.has_pixels);
-  EXPECT_EQ(scan.pixel_bytes, 4u);
-  EXPECT_EQ(scan.pixel_offset + 4, scan.checked_bytes);
+  EXPECT_EQ(scan.pixels.bytes, 4u);
+  EXPECT_EQ(scan.pixels.offset + 4, scan.checked_bytes);
   // A cut file still tells which series it belongs to.
   EXPECT_EQ(Of(File(kImplicitVr, uid + Implicit(0x7FE00010, 400, "abcd"))).series_uid.Reveal(), "1.2.34");
 }
