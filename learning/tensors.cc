@@ -69,7 +69,7 @@ SampleTensors Upload(const Sample& sample, std::int64_t channels, at::Device dev
           "sample: " + std::to_string(sample.label.size()) + " label voxels on a grid of " + std::to_string(voxels),
           "Import the patient again.");
   SampleTensors tensors;
-  const auto view = [&](auto& values, std::int64_t count, at::ScalarType type) {
+  const auto view = [&](const auto& values, std::int64_t count, at::ScalarType type) {
     using Value = typename std::remove_cvref_t<decltype(values)>::value_type;
     return at::from_blob(const_cast<Value*>(values.data()), {count, size.z, size.y, size.x}, type).to(device);
   };

@@ -43,8 +43,15 @@ struct PredictCommandOptions {
   bool json = false;
 };
 
+struct StatisticsOptions {
+  bool json = false;
+  bool shared = false;                            // only what may leave: no bin of fewer than `min_patients` patients
+  std::optional<std::filesystem::path> pictures;  // a folder for SVG files
+};
+
 void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json);
 void RunCases(const SiteDirectory& place, bool quarantined, bool json);
+void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options);
 void RunServe(const SiteDirectory& place, const ServeOptions& options);  // returns on SIGTERM or SIGINT
 void RunTrain(const SiteDirectory& place, const TrainOptions& options);
 void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options);

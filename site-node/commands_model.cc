@@ -145,6 +145,7 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   RunPlan plan = ReadRunPlan(options.plan);
   if (options.steps) plan.train.steps = *options.steps;
   plan.Validate();
+  const LabelQuery label = LabelQueryOf(settings, plan.Label());
   Require(options.round >= 1 && options.round <= plan.rounds,
           fmt::format("round {} is none of the plan's {}", options.round, plan.rounds),
           "Rounds count from 1: --round 1");
@@ -157,8 +158,8 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   const SubmissionId id{RunId(plan.name), RoundNumber(options.round), SiteId(site), 1};
   ProgressLine line(std::cerr, StyleOf(stderr), "Training");
   line.Update(0, "preparing patients");
-  const PreparedCases training = library.Prepared(CaseRole::kTraining, plan.prep);
-  const PreparedCases validation = library.Prepared(CaseRole::kValidation, plan.prep);
+  const PreparedCases training = library.Prepared(CaseRole::kTraining, plan.prep, label);
+  const PreparedCases validation = library.Prepared(CaseRole::kValidation, plan.prep, label);
   LocalRound round(place.root() / "momentum-offline", ParseDevice(settings.device), static_cast<int>(settings.threads));
   const ModelUpdate update = round.Run(
       {id, plan, model, training.samples, training.patients, validation.samples}, {},

@@ -38,7 +38,8 @@ struct Arguments {
 
   std::string hub, enrol, token_file, fingerprint;
   std::string folder;
-  bool quarantined = false;
+  bool quarantined = false, statistics = false, shared = false;
+  std::string pictures;
   std::string panel_listen, ports_file, device;
   std::int64_t threads = 0, validation = 2;
   std::string plan, model, out, model_out;
@@ -103,8 +104,18 @@ void AddLibrary(CLI::App& app, Arguments& a) {
   CLI::App* cases = Command(app, a, "cases", "list the cases, or what could not be used");
   cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
   cases->add_flag("--json", a.json, "print JSON");
-  cases->callback([&a] {
-    a.command = [&a](const SiteDirectory& place) {
+  CLI::Option* statistics = cases->add_flag("--statistics", a.statistics, "what kinds of images and lesions there are");
+  cases->add_flag("--shared", a.shared, "of the statistics only what may leave this hospital")->needs(statistics);
+  CLI::Option* pictures =
+      cases->add_option("--pictures", a.pictures, "the statistics as SVG files in this folder")->needs(statistics);
+  cases->callback([&a, pictures] {
+    a.command = [&a, pictures](const SiteDirectory& place) {
+      if (a.statistics) {
+        consilium::StatisticsOptions options{a.json, a.shared, {}};
+        if (pictures->count() > 0) options.pictures = a.pictures;
+        consilium::RunStatistics(place, options);
+        return 0;
+      }
       consilium::RunCases(place, a.quarantined, a.json);
       return 0;
     };

@@ -15,7 +15,31 @@
 namespace consilium {
 
 LibraryOptions LibraryOptionsOf(const SiteSettings& settings) {
-  return {settings.validation_patients, fmt::format("{}", fmt::join(settings.contours, ","))};
+  LibraryOptions options;
+  options.validation_patients = settings.validation_patients;
+  options.contours = fmt::format("{}", fmt::join(settings.contours, ","));
+  for (const auto& [code, names] : settings.labels) {
+    LabelQuery label;
+    label.code = ParseCodedConcept(code);
+    label.patterns = fmt::format("{}", fmt::join(names, ","));
+    options.other_labels.push_back(std::move(label));
+  }
+  options.sample_bytes = static_cast<std::uint64_t>(settings.sample_quota_mb) << 20;
+  return options;
+}
+
+LabelQuery LabelQueryOf(const SiteSettings& settings, const CodedConcept& label) {
+  const LibraryOptions options = LibraryOptionsOf(settings);
+  LabelQuery tumour;
+  tumour.patterns = options.contours;
+  if (label == tumour.code) return tumour;
+  for (const LabelQuery& other : options.other_labels)
+    if (label == other.code) return other;
+  throw Error(ErrorCode::kFailedPrecondition,
+              fmt::format("this site does not say which of its contours the plan's label {} is", label.Text()),
+              fmt::format("Name them in site.toml, import again and start the service again: "
+                          "labels = {{ \"{}\" = [\"NAME*\"] }}",
+                          label.Key()));
 }
 
 PredictionQuota PredictionQuotaOf(const SiteSettings& settings) {
@@ -178,15 +202,16 @@ std::shared_ptr<const GlobalModel> Node::FetchModel(const RunId& run, RoundNumbe
   });
 }
 
-const Node::PreparedPatients& Node::Prepare(const PrepPlan& plan, std::stop_token stop) {
+const Node::PreparedPatients& Node::Prepare(const PrepPlan& plan, const LabelQuery& label, std::stop_token stop) {
   const Digest prep = plan.digest();
   const std::int64_t generation = library_.Generation();
-  if (prepared_.prep != prep || prepared_.generation != generation) {
+  if (prepared_.prep != prep || prepared_.label != label || prepared_.generation != generation) {
     Say("preparing patients");
     prepared_ = {};
-    prepared_.training = library_.Prepared(CaseRole::kTraining, plan, stop);
-    prepared_.validation = library_.Prepared(CaseRole::kValidation, plan, stop);
+    prepared_.training = library_.Prepared(CaseRole::kTraining, plan, label, stop);
+    prepared_.validation = library_.Prepared(CaseRole::kValidation, plan, label, stop);
     prepared_.prep = prep;
+    prepared_.label = label;
     prepared_.generation = generation;
   }
   return prepared_;
@@ -197,12 +222,13 @@ SealedUpdate Node::Learn(const TrainOrder& order, std::stop_token stop, OrderSte
   const RunId& run = order.id.run;
   const RoundNumber round = order.id.round;
   const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + run.text());
+  const LabelQuery label = LabelQueryOf(settings_, plan.Label());
   const auto model = FetchModel(run, round, order.id.attempt, order.model, order.model_bytes, stop);
   RequireModelFitsPlan(*model, plan);
   BecameCurrent(*model);
 
   step = OrderStep::kData;
-  const PreparedPatients& patients = Prepare(plan.prep, stop);
+  const PreparedPatients& patients = Prepare(plan.prep, label, stop);
   if (patients.training.samples.empty()) {
     step = OrderStep::kModel;
     throw Error(ErrorCode::kFailedPrecondition, "this site has no training patients");
@@ -253,13 +279,14 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   RoundNumber round;  // that made the model
   try {
     const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + order.run.text());
+    const LabelQuery label = LabelQueryOf(settings_, plan.Label());
     round = RoundNumber(plan.rounds);
     const auto model = FetchModel(order.run, round, 0, order.model, order.model_bytes, stop);
     round = RoundNumber(model->card.version.value());
     RequireModelFitsPlan(*model, plan);
     BecameCurrent(*model);
     step = OrderStep::kData;
-    const PreparedPatients& patients = Prepare(plan.prep, stop);
+    const PreparedPatients& patients = Prepare(plan.prep, label, stop);
     step = OrderStep::kTraining;
     Say("measuring the last model");
     DiceSummary dice;

@@ -38,6 +38,9 @@
 namespace consilium {
 
 LibraryOptions LibraryOptionsOf(const SiteSettings& settings);
+// What a plan's label is called here. Throws Error(kFailedPrecondition) if site.toml does not say so: it is never
+// guessed. The words hold nothing of a patient.
+LabelQuery LabelQueryOf(const SiteSettings& settings, const CodedConcept& label);
 PredictionQuota PredictionQuotaOf(const SiteSettings& settings);
 
 // The running service of one hospital: puts the features together. Orders come in on the link's thread, one worker
@@ -62,6 +65,7 @@ class Node final : private HubListener, private PanelData {
   };
   struct PreparedPatients {
     Digest prep;
+    LabelQuery label;
     std::int64_t generation = -1;  // of the library
     PreparedCases training, validation;
   };
@@ -95,7 +99,7 @@ class Node final : private HubListener, private PanelData {
   Prediction Predict(const CaseId& id, std::stop_token stop);
   std::shared_ptr<const GlobalModel> FetchModel(const RunId& run, RoundNumber round, std::int64_t attempt,
                                                 const Digest& digest, std::uint64_t bytes, std::stop_token stop);
-  const PreparedPatients& Prepare(const PrepPlan& plan, std::stop_token stop);
+  const PreparedPatients& Prepare(const PrepPlan& plan, const LabelQuery& label, std::stop_token stop);
   void BecameCurrent(const GlobalModel& model);
   void RefillWaiting();
   void Say(const std::string& activity);

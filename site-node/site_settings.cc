@@ -13,6 +13,7 @@
 #include "core/base/config.h"
 #include "core/base/error.h"
 #include "core/base/file_store.h"
+#include "core/data/coded_concept.h"
 
 namespace consilium {
 
@@ -23,6 +24,13 @@ void SiteSettings::Validate() const {
   check(threads >= 0 && threads <= 1024, "threads", "must be 0 to 1024");
   check(validation_patients >= 0, "validation_patients", "must not be negative");
   check(!contours.empty(), "contours", "must name at least one contour");
+  for (const auto& [code, names] : labels) {
+    check(!names.empty(), "labels", "must name at least one contour for each code");
+    check(ParseCodedConcept(code).Key() == code, "labels",
+          "must have codes without their meaning, such as SCT 10200004");
+    check(code != kNeoplasm.Key(), "labels", "cannot name the tumour, SCT 108369006: its names stand in `contours`");
+  }
+  check(sample_quota_mb >= 0, "sample_quota_mb", "must not be negative");
   check(max_update_norm > 0, "max_update_norm", "must be greater than 0");
   check(min_patients >= 1, "min_patients", "must be 1 or more");
   check(backoff_first_s > 0 && backoff_most_s >= backoff_first_s, "backoff_most_s", "must be at least backoff_first_s");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct SiteSettings {
   std::string panel_listen = "127.0.0.1:7445";
   std::int64_t validation_patients = 2;
   std::vector<std::string> contours = {"GTV*", "Tumour*", "Tumor*"};
+  std::map<std::string, std::vector<std::string>> labels;  // "SCHEME VALUE" to names of contours
   double max_update_norm = 1000;
   std::int64_t min_patients = 3;
   double backoff_first_s = 1;
@@ -27,6 +29,7 @@ struct SiteSettings {
   double predict_after_quiet_s = 5;
   std::int64_t keep_predictions = 10;
   std::int64_t prediction_quota_mb = 1024;
+  std::int64_t sample_quota_mb = 65536;
 
   template <class V>
   void Visit(V& v) {
@@ -37,7 +40,10 @@ struct SiteSettings {
     v.Field("threads", threads, "processor threads for training and predicting; 0: all");
     v.Field("panel_listen", panel_listen, "where desktops of this hospital connect; port 0 picks a free one");
     v.Field("validation_patients", validation_patients, "patients kept out of training, to measure with");
-    v.Field("contours", contours, "names of the tumour's contour, tried in this order; * stands for anything");
+    v.Field("contours", contours,
+            "names of the tumour's contours (regions, segments), SCT 108369006 in a plan; * stands for anything");
+    v.Field("labels", labels,
+            "names of the contours of other labels, by the plan's code: { \"SCT 10200004\" = [\"Liver*\"] }");
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm does not leave");
     v.Field("min_patients", min_patients, "an update learnt from fewer patients (people, not studies) does not leave");
     v.Field("backoff_first_s", backoff_first_s, "first wait before dialling the hub again; doubles, with jitter");
@@ -46,6 +52,8 @@ struct SiteSettings {
     v.Field("predict_after_quiet_s", predict_after_quiet_s, "predict by itself when no order came for so long");
     v.Field("keep_predictions", keep_predictions, "stored predictions of a case, by model");
     v.Field("prediction_quota_mb", prediction_quota_mb, "room for stored predictions; the oldest go first");
+    v.Field("sample_quota_mb", sample_quota_mb,
+            "room for prepared samples; those not used for the longest go first, and are made again when needed");
   }
   void Validate() const;  // throws Error(kInvalidArgument) naming the key
 

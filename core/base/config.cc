@@ -134,11 +134,13 @@ struct ConfigReader::State {
   }
   template <class T>
   void ReadList(std::string_view key, std::vector<T>& value, std::string_view expected) {
-    const toml::node* node = Find(key);
-    if (node == nullptr) return;
-    if (!node->is_array()) WrongType(key, *node, expected);
+    if (const toml::node* node = Find(key)) TakeList(key, *node, value, expected);
+  }
+  template <class T>
+  void TakeList(std::string_view key, const toml::node& node, std::vector<T>& value, std::string_view expected) {
+    if (!node.is_array()) WrongType(key, node, expected);
     std::vector<T> read;
-    for (const toml::node& element : *node->as_array()) {
+    for (const toml::node& element : *node.as_array()) {
       const auto found = element.value_exact<T>();
       if (!found) WrongType(key, element, expected);
       read.push_back(*found);
@@ -206,6 +208,18 @@ void ConfigReader::Field(std::string_view key, std::vector<std::int64_t>& value,
 void ConfigReader::Field(std::string_view key, std::vector<std::string>& value, std::string_view) {
   state_->ReadList(key, value, "a list of texts in quotes");
 }
+void ConfigReader::Field(std::string_view key, std::map<std::string, std::vector<std::string>>& value,
+                         std::string_view) {
+  const toml::node* node = state_->Find(key);
+  if (node == nullptr) return;
+  if (!node->is_table()) state_->WrongType(key, *node, "a section, [" + std::string(key) + "]");
+  value.clear();
+  for (const auto& [own, list] : *node->as_table()) {
+    const std::string full = std::string(key) + "." + std::string(own.str());
+    state_->known.push_back(Join(state_->path, full));
+    state_->TakeList(full, list, value[std::string(own.str())], "a list of texts in quotes");
+  }
+}
 
 void ConfigReader::Enter(std::string_view key) {
   const toml::node* node = state_->Find(key);
@@ -252,6 +266,16 @@ void ConfigPrinter::Field(std::string_view key, const std::vector<std::int64_t>&
 }
 void ConfigPrinter::Field(std::string_view key, const std::vector<std::string>& value, std::string_view doc) {
   Line(key, List(value, [](const std::string& v) { return Quoted(v); }), doc);
+}
+
+void ConfigPrinter::Field(std::string_view key, const std::map<std::string, std::vector<std::string>>& value,
+                          std::string_view doc) {
+  std::string text;
+  for (const auto& [own, list] : value) {
+    text +=
+        (text.empty() ? " " : ", ") + Quoted(own) + " = " + List(list, [](const std::string& v) { return Quoted(v); });
+  }
+  Line(key, "{" + text + (text.empty() ? "}" : " }"), doc);
 }
 
 void ConfigPrinter::Enter(std::string_view key) {

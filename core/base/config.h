@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ class ConfigReader {
   void Field(std::string_view key, std::string& value, std::string_view doc);
   void Field(std::string_view key, std::vector<std::int64_t>& value, std::string_view doc);
   void Field(std::string_view key, std::vector<std::string>& value, std::string_view doc);
+  // A table whose keys are the user's own, each with a list of texts.
+  void Field(std::string_view key, std::map<std::string, std::vector<std::string>>& value, std::string_view doc);
   template <class T>
   void Section(std::string_view key, T& value) {
     Enter(key);
@@ -59,6 +62,7 @@ class ConfigPrinter {
   void Field(std::string_view key, const std::string& value, std::string_view doc);
   void Field(std::string_view key, const std::vector<std::int64_t>& value, std::string_view doc);
   void Field(std::string_view key, const std::vector<std::string>& value, std::string_view doc);
+  void Field(std::string_view key, const std::map<std::string, std::vector<std::string>>& value, std::string_view doc);
   template <class T>
   void Section(std::string_view key, T& value) {
     Enter(key);

@@ -36,6 +36,23 @@ std::string Print(RunPlan plan, Comments comments) {
 
 }  // namespace
 
+CodedConcept RunPlan::Label() const {
+  Require(labels.size() == 1,
+          "`labels` names " + std::to_string(labels.size()) +
+              " labels; a network of today tells one "
+              "from the background",
+          "Name one: labels = [\"SCT 108369006 Neoplasm\"]");
+  CodedConcept code;
+  try {
+    code = ParseCodedConcept(labels.front());
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("`labels`: ") + error.what(), error.next_step());
+  }
+  Require(!code.meaning.empty(), "`labels`: " + code.Key() + " has no meaning for people",
+          "Write scheme, value and meaning, such as \"SCT 108369006 Neoplasm\".");
+  return code;
+}
+
 void RunPlan::Validate() const {
   const bool letters = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -45,6 +62,7 @@ void RunPlan::Validate() const {
   Require(rounds >= 1 && rounds <= 10000, "`rounds` must lie between 1 and 10000");
   Require(target_dice >= 0 && target_dice <= 1, "`target_dice` must lie between 0 and 1");
   Require(seed >= 0, "`seed` must not be negative");
+  Label();
   Require(eligibility.min_sites >= 1 && eligibility.min_sites <= 10000,
           "`eligibility.min_sites` must lie between 1 and 10000");
   Require(eligibility.min_patients >= 1, "`eligibility.min_patients` must be at least 1");

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/digest.h"
+#include "core/data/coded_concept.h"
 #include "core/model/network_spec.h"
 #include "core/round/prep_plan.h"
 #include "core/round/train_plan.h"
@@ -55,6 +57,7 @@ struct RunPlan {
   std::int64_t rounds = 10;
   double target_dice = 0;  // stop when a round's INCOMING model reaches it on the validation patients; 0: never
   std::int64_t seed = 1;
+  std::vector<std::string> labels = {kNeoplasm.Key() + " " + kNeoplasm.meaning};  // what the network learns to find
   EligibilityPlan eligibility;
   RoundPlan round;
   AggregationPlan aggregation;
@@ -68,6 +71,10 @@ struct RunPlan {
     v.Field("rounds", rounds, "rounds at most");
     v.Field("target_dice", target_dice, "stop when the pooled validation Dice reaches this; 0: never");
     v.Field("seed", seed, "every random choice of the run follows from it");
+    v.Field(
+        "labels", labels,
+        "what is outlined in the images, by DICOM code: scheme, value, meaning; a site's site.toml says which of its "
+        "contours that is");
     v.Section("eligibility", eligibility);
     v.Section("round", round);
     v.Section("aggregation", aggregation);
@@ -75,7 +82,8 @@ struct RunPlan {
     v.Section("prep", prep);
     v.Section("train", train);
   }
-  void Validate() const;  // throws Error(kInvalidArgument) naming the key
+  void Validate() const;       // throws Error(kInvalidArgument) naming the key
+  CodedConcept Label() const;  // the one label there is; throws as Validate
   std::int64_t TotalSteps() const { return rounds * train.steps; }
 
   friend bool operator==(const RunPlan&, const RunPlan&) = default;

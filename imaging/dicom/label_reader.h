@@ -23,6 +23,8 @@ struct LabelQuery {
   std::string patterns = "GTV*,Tumour*,Tumor*";  // names of the region or segment: MatchesPattern
   std::optional<int> nifti_value = {};           // 1 to 255; without it a NIfTI may hold 0 and 1 only
   bool accept_automatic = false;                 // take segments that a program drew alone
+
+  friend bool operator==(const LabelQuery&, const LabelQuery&) = default;
 };
 
 // By the file's name (.nii, .nii.gz) or its SOP class. Throws Error(kInvalidArgument) naming the file if it is none.

@@ -27,8 +27,8 @@ struct PreScan {
   bool is_dicom = false;  // starts as DICOM Part 10 does: preamble and "DICM"
   std::string fault;      // empty if the file may be parsed; else why not, in words without patient data
   std::string transfer_syntax;
-  PatientText series_uid;           // this and the next two: also of most files with a fault, so that their series
-  PatientText patient_id;           // and study can be told
+  PatientText series_uid;  // this and the next two: also of most files with a fault, so that their series
+  PatientText patient_id;  // and study can be told
   PatientText study_uid;
   std::uint64_t header_bytes = 0;   // up to the pixel data element, or the whole file; inflated: of the data set
   std::uint64_t checked_bytes = 0;  // up to the end of the pixel data, or the whole file: nothing after it is looked at

@@ -24,6 +24,7 @@ struct SeriesInfo {
   PatientText frame_of_reference_uid;  // empty if the files have none
   PatientText study_date;              // YYYYMMDD, as in the file
   PatientText series_description;
+  std::string scanner = {};  // "Manufacturer Model" in plain characters (PlainName); says nothing of the patient
 };
 
 // Where the pixels of one slice lie and what they mean.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/data/library_statistics.h"
 #include "imaging/dicom/acquisitions.h"
 #include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/private_tag.h"
@@ -13,6 +14,14 @@
 
 namespace consilium {
 namespace {
+
+// Many models begin with the manufacturer's name: it is said once.
+std::string ScannerName(const std::string& manufacturer, const std::string& model) {
+  if (model.empty() || manufacturer.empty() || model.starts_with(manufacturer)) {
+    return PlainName(model.empty() ? manufacturer : model);
+  }
+  return PlainName(manufacturer + " " + model);
+}
 
 constexpr int kLargestEdge = 16384;       // rows or columns
 constexpr double kFarthestMm = 1e6;       // from the origin: no scanner reaches that far
@@ -249,6 +258,7 @@ SliceHeader ReadSliceHeader(DcmItem& item, const std::filesystem::path& file, co
   h.info = {read.Secret(tag::kPatientId),        read.Secret(tag::kPatientName),      read.Secret(tag::kStudyUid),
             read.Secret(tag::kSeriesUid),        read.Secret(tag::kFrameOfReference), read.Secret(tag::kStudyDate),
             read.Secret(tag::kSeriesDescription)};
+  h.info.scanner = ScannerName(TextOf(item, tag::kManufacturer), TextOf(item, tag::kModelName));
   if (h.info.series_uid.empty()) read.Missing(tag::kSeriesUid);
   if (h.slice.sop_instance_uid.empty()) read.Missing(tag::kSopInstanceUid);
   const std::string sop_class = TextOf(item, tag::kSopClassUid);

@@ -99,12 +99,13 @@ Sample Prepare(CaseId id, const Volume& pet, const Volume& ct, const LabelMap* c
   Require(Overlap(sample.grid, ct.geometry), "the CT and the PET do not overlap",
           "Check that both series belong together.");
   const auto voxels = static_cast<std::size_t>(sample.grid.size.count());
-  sample.image.resize(2 * voxels);
-  const std::span<float> image(sample.image);
+  std::vector<float> channels(2 * voxels);
+  const std::span<float> image(channels);
   Fill(pet, sample.grid, {plan.pet_low, plan.pet_high, plan.pet_mean, plan.pet_sd}, plan.pet_outside,
        image.first(voxels), device);
   Fill(ct, sample.grid, {plan.ct_low, plan.ct_high, plan.ct_mean, plan.ct_sd}, plan.ct_outside, image.last(voxels),
        device);
+  sample.image = std::move(channels);
   if (contour != nullptr) {
     Require(contour->voxels.size() == static_cast<std::size_t>(contour->geometry.size.count()),
             "the contour's label map is not valid: its sizes do not fit");

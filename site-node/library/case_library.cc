@@ -15,11 +15,9 @@
 #include "core/base/file_store.h"
 #include "core/base/log.h"
 #include "imaging/dicom/pseudonym.h"
-#include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/dicom/study_finder.h"
 #include "imaging/prepare/preparer.h"
-#include "site-node/library/sample_file.h"
 
 namespace consilium {
 namespace {
@@ -57,6 +55,13 @@ std::string ReadOrMakeKey(const std::filesystem::path& file) {
           fmt::format("{} is no pseudonym key: it has {} bytes, not 32", file.string(), bytes.size()),
           "Restore it from a backup; with another key every case would get another pseudonym.");
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What any label is called here.
+std::string AllPatterns(const LibraryOptions& options) {
+  std::string patterns = options.contours;
+  for (const LabelQuery& label : options.other_labels) patterns += "," + label.patterns;
+  return patterns;
 }
 
 // Changes when any of the files does, or the pattern that chooses the contour in them.
@@ -127,8 +132,13 @@ CaseLibrary::CaseLibrary(const std::filesystem::path& dir, LibraryOptions option
       device_(device),
       clock_(clock),
       site_key_(ReadOrMakeKey(dir / "pseudonym.key")),
-      database_(dir / "library.sqlite", kMigrations) {
-  std::filesystem::create_directories(dir_ / "samples");
+      database_(dir / "library.sqlite", kMigrations),
+      samples_(dir / "samples", options_.sample_bytes) {}
+
+LabelQuery CaseLibrary::Tumour() const {
+  LabelQuery tumour;
+  tumour.patterns = options_.contours;
+  return tumour;
 }
 
 // Reads everything once: what is wrong with a case shows here and not in the middle of a round.
@@ -143,7 +153,7 @@ CaseLibrary::Found CaseLibrary::Inspect(const PatientCase& patient) const {
   std::vector<std::filesystem::path> all = found.pet;
   all.insert(all.end(), found.ct.begin(), found.ct.end());
   if (patient.contour) all.push_back(*patient.contour);
-  found.stamp = StampOf(all, options_.contours);
+  found.stamp = StampOf(all, AllPatterns(options_));
   try {
     ToVolume(patient.pet, MakeSeriesKey(patient.pet, site_key_));
     ToVolume(patient.ct, MakeSeriesKey(patient.ct, site_key_));
@@ -153,13 +163,21 @@ CaseLibrary::Found CaseLibrary::Inspect(const PatientCase& patient) const {
     return found;
   }
   if (!patient.contour) return found;
-  try {
-    ToLabelMap(ReadRtStruct(*patient.contour), options_.contours, patient.pet);
-    found.contour = {*patient.contour};
-  } catch (const std::exception& failure) {
-    found.note = "the contour cannot be used";
-    found.troubles.push_back({*patient.contour, AsError(failure).what()});
+  // One label that can be read is enough; what is wrong with the tumour's is told first.
+  std::vector<LabelQuery> labels = {Tumour()};
+  labels.insert(labels.end(), options_.other_labels.begin(), options_.other_labels.end());
+  std::string fault;
+  for (const LabelQuery& label : labels) {
+    try {
+      ReadLabel(*patient.contour, patient.pet, label);
+      found.contour = {*patient.contour};
+      return found;
+    } catch (const std::exception& failure) {
+      if (fault.empty()) fault = AsError(failure).what();
+    }
   }
+  found.note = "the contour cannot be used";
+  found.troubles.push_back({*patient.contour, fault});
   return found;
 }
 
@@ -168,7 +186,7 @@ ImportReport CaseLibrary::Import(const std::filesystem::path& folder, const Impo
     if (hooks.progress) hooks.progress(fraction, what);
   };
   FindOptions find;
-  find.roi_pattern = options_.contours;
+  find.roi_pattern = AllPatterns(options_);
   find.scan.stop = hooks.stop;
   find.scan.progress = [&](std::int64_t done, std::int64_t all) {
     say(0.5 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(all, 1)), "looking at files");
@@ -213,7 +231,7 @@ void CaseLibrary::Store(std::vector<Found>& found, const std::filesystem::path& 
     }
     if (there) {
       report.changed.push_back(one.id);
-      DropSamples(one.id);
+      samples_.Drop(one.id);
     } else {
       ++report.added;
     }
@@ -270,11 +288,6 @@ void CaseLibrary::WriteCase(const Found& one, CaseRole role) {
   files("pet", one.pet);
   files("ct", one.ct);
   files("contour", one.contour);
-}
-
-void CaseLibrary::DropSamples(const CaseId& id) {
-  for (const auto& entry : std::filesystem::directory_iterator(dir_ / "samples"))
-    if (entry.path().filename().string().starts_with(id.text())) std::filesystem::remove(entry.path());
 }
 
 std::vector<CaseRecord> CaseLibrary::Cases() {
@@ -348,7 +361,7 @@ std::vector<std::filesystem::path> CaseLibrary::FilesOfCase(const CaseId& id, st
 
 Series CaseLibrary::PetSeries(const CaseId& id) { return ReadSeriesFiles(FilesOfCase(id, "pet")); }
 
-CaseImages CaseLibrary::Images(const CaseId& id) {
+CaseImages CaseLibrary::Images(const CaseId& id, const std::optional<LabelQuery>& label) {
   const auto pet = FilesOfCase(id, "pet"), ct = FilesOfCase(id, "ct"), contour = FilesOfCase(id, "contour");
   if (pet.empty() || ct.empty()) {
     throw Error(ErrorCode::kNotFound, fmt::format("there is no case {}", id.text()),
@@ -359,36 +372,38 @@ CaseImages CaseLibrary::Images(const CaseId& id) {
   images.ct_series = ReadSeriesFiles(ct);
   images.pet = ToVolume(images.pet_series, MakeSeriesKey(images.pet_series, site_key_));
   images.ct = ToVolume(images.ct_series, MakeSeriesKey(images.ct_series, site_key_));
-  if (!contour.empty())
-    images.reference = ToLabelMap(ReadRtStruct(contour.front()), options_.contours, images.pet_series);
+  if (!contour.empty()) images.reference = ReadLabel(contour.front(), images.pet_series, label.value_or(Tumour()));
   return images;
 }
 
-Sample CaseLibrary::Prepared(const CaseId& id, const PrepPlan& plan) {
-  const std::filesystem::path file =
-      dir_ / "samples" /
-      fmt::format("{}-{}-{}.safetensors", id.text(), plan.digest().Short(), DigestOf(options_.contours).Short());
-  if (std::filesystem::exists(file)) {
-    try {
-      return ReadSampleFile(file, id);
-    } catch (const Error&) {
-      LogWarning("a prepared sample is damaged and is made again", {{"case", id}});
-    }
-  }
-  const CaseImages images = Images(id);
-  Sample sample = Prepare(id, images.pet, images.ct, images.reference ? &*images.reference : nullptr, plan, device_);
-  WriteSampleFile(file, sample);
-  return sample;
+Digest CaseLibrary::DataKey(const CaseId& id) { return DataKey(id, Tumour()); }
+
+Digest CaseLibrary::DataKey(const CaseId& id, const LabelQuery& label) {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT stamp FROM cases WHERE id = ?");
+  read.Bind(1, id.text());
+  const std::string stamp = read.Step() ? read.Text(0) : "";
+  return DigestOf(fmt::format("case 1\n{}\n{}\n{}\n", stamp, label.code.Key(), label.patterns));
 }
 
-PreparedCases CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop) {
+Sample CaseLibrary::Prepared(const CaseId& id, const PrepPlan& plan, const std::optional<LabelQuery>& label) {
+  const Digest key =
+      DigestOf(fmt::format("sample 1\n{}\n{}\n", DataKey(id, label.value_or(Tumour())).Hex(), plan.digest().Hex()));
+  if (std::optional<Sample> kept = samples_.Find(id, key)) return std::move(*kept);
+  const CaseImages images = Images(id, label);
+  return samples_.Put(
+      Prepare(id, images.pet, images.ct, images.reference ? &*images.reference : nullptr, plan, device_), key);
+}
+
+PreparedCases CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, const std::optional<LabelQuery>& label,
+                                    std::stop_token stop) {
   PreparedCases prepared;
   std::set<std::string> patients;
   for (const CaseRecord& record : Cases()) {
     if (record.role != role) continue;
     if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "preparing the patients was cancelled");
     try {
-      prepared.samples.push_back(Prepared(record.id, plan));
+      prepared.samples.push_back(Prepared(record.id, plan, label));
       patients.insert(record.patient.Reveal());
     } catch (const std::exception& failure) {  // its words may name a file, and that a patient
       LogWarning("a case cannot be prepared and is left out",

@@ -23,8 +23,10 @@
 #include "core/data/volume.h"
 #include "core/round/prep_plan.h"
 #include "cuda/device.h"
+#include "imaging/dicom/label_reader.h"
 #include "imaging/dicom/series.h"
 #include "imaging/dicom/study_finder.h"
+#include "site-node/library/sample_cache.h"
 
 namespace consilium {
 
@@ -82,8 +84,10 @@ struct CaseImages {
 };
 
 struct LibraryOptions {
-  std::int64_t validation_patients = 2;  // the last ones by patient number of the first import
-  std::string contours = "GTV*,Tumour*,Tumor*";
+  std::int64_t validation_patients = 2;                 // the last ones by patient number of the first import
+  std::string contours = "GTV*,Tumour*,Tumor*";         // what the tumour is called, in site.toml
+  std::vector<LabelQuery> other_labels = {};            // that plans may ask for, and what they are called
+  std::uint64_t sample_bytes = std::uint64_t{1} << 36;  // room for prepared samples: SampleCache
 };
 
 struct ImportHooks {
@@ -111,13 +115,17 @@ class CaseLibrary {
   LibraryPatients Patients();
   std::int64_t Generation();  // rises with every import that changed something, by whatever process
 
-  // The case ready for the network; made once for each plan and pattern of contours, and kept as a file. Throws
-  // Error(kNotFound, kDataLoss).
-  Sample Prepared(const CaseId& id, const PrepPlan& plan);
-  // Those of one role. A case that cannot be read any more is left out, and the log says so.
-  PreparedCases Prepared(CaseRole role, const PrepPlan& plan, std::stop_token stop = {});
+  // The case ready for the network; made once for each state of its files, plan and label, and kept as a mapped file
+  // (SampleCache). Without `label` that of the tumour. Throws Error(kNotFound, kDataLoss), and what ReadLabel throws.
+  Sample Prepared(const CaseId& id, const PrepPlan& plan, const std::optional<LabelQuery>& label = {});
+  // Those of one role. A case that cannot be read any more, or in which this label is not outlined, is left out, and
+  // the log says so.
+  PreparedCases Prepared(CaseRole role, const PrepPlan& plan, const std::optional<LabelQuery>& label = {},
+                         std::stop_token stop = {});
 
-  CaseImages Images(const CaseId& id);
+  // Changes with the files of a case and with what its label is called here.
+  Digest DataKey(const CaseId& id);
+  CaseImages Images(const CaseId& id, const std::optional<LabelQuery>& label = {});
   Series PetSeries(const CaseId& id);  // headers only: what a SEG refers to
 
  private:
@@ -126,7 +134,8 @@ class CaseLibrary {
   void Store(std::vector<Found>& found, const std::filesystem::path& folder, ImportReport& report);
   std::map<std::string, CaseRole> ChooseRoles(std::span<const Found* const> cases);
   void WriteCase(const Found& one, CaseRole role);
-  void DropSamples(const CaseId& id);
+  LabelQuery Tumour() const;
+  Digest DataKey(const CaseId& id, const LabelQuery& label);
   std::vector<std::filesystem::path> FilesOfCase(const CaseId& id, std::string_view kind);
 
   const std::filesystem::path dir_;
@@ -136,6 +145,7 @@ class CaseLibrary {
   const std::string site_key_;  // of the pseudonyms
   std::mutex mutex_;            // guards database_
   Database database_;
+  const SampleCache samples_;
 };
 
 // True if `a` comes before `b` when runs of digits count as numbers: STS_9 before STS_10.

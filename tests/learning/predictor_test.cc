@@ -105,15 +105,15 @@ TEST(Predictor, WhatDoesNotFitIsRefusedInWords) {
 }
 
 TEST(Evaluate, DiceByHand) {
-  Sample sample{CaseId("a"), test::GridOf({4, 1, 1}), 2, {}, {1, 1, 0, 0}};
+  Sample sample{CaseId("a"), test::GridOf({4, 1, 1}), 2, {}, std::vector<std::uint8_t>{1, 1, 0, 0}};
   const auto dice = [&](std::vector<float> tumour) { return DiceOf({sample.grid, std::move(tumour)}, sample); };
   EXPECT_DOUBLE_EQ(dice({0.9F, 0.5F, 0.1F, 0.2F}), 1.0);
   EXPECT_DOUBLE_EQ(dice({0.9F, 0.4F, 0.6F, 0.2F}), 0.5);
   EXPECT_DOUBLE_EQ(dice({0, 0, 0, 0}), 0.0);
-  sample.label = {0, 0, 0, 0};
+  sample.label = std::vector<std::uint8_t>{0, 0, 0, 0};
   EXPECT_DOUBLE_EQ(dice({0, 0, 0, 0}), 1.0);
   EXPECT_DOUBLE_EQ(dice({1, 0, 0, 0}), 0.0);
-  sample.label.clear();
+  sample.label = {};
   EXPECT_THROW(dice({1, 0, 0, 0}), Error);
 }
 

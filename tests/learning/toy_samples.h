@@ -23,9 +23,9 @@ inline Sample ToySample(std::uint64_t seed, Size3 size = {24, 22, 20}, bool tumo
   Random random(seed);
   Sample sample{CaseId("toy" + std::to_string(seed)), GridOf(size), 2, {}, {}};
   const auto voxels = static_cast<std::size_t>(size.count());
-  sample.image.resize(2 * voxels);
-  for (float& value : sample.image) value = static_cast<float>(0.3 * random.Normal() - 0.7);
-  sample.label.assign(voxels, 0);
+  std::vector<float> image(2 * voxels);
+  for (float& value : image) value = static_cast<float>(0.3 * random.Normal() - 0.7);
+  std::vector<std::uint8_t> label(voxels);
   const double x = random.Uniform(6, double(size.x) - 6), y = random.Uniform(6, double(size.y) - 6),
                z = random.Uniform(6, double(size.z) - 6), radius = random.Uniform(3, 5);
   std::size_t at = 0;
@@ -34,11 +34,13 @@ inline Sample ToySample(std::uint64_t seed, Size3 size = {24, 22, 20}, bool tumo
       for (std::int64_t i = 0; i < size.x; ++i, ++at) {
         const double dx = double(i) - x, dy = double(j) - y, dz = double(k) - z;
         if (!tumour || dx * dx + dy * dy + dz * dz > radius * radius) continue;
-        sample.label[at] = 1;
-        sample.image[at] += 1.5F;
+        label[at] = 1;
+        image[at] += 1.5F;
       }
     }
   }
+  sample.image = std::move(image);
+  sample.label = std::move(label);
   return sample;
 }
 

@@ -58,7 +58,9 @@ TEST(Trainer, FiveStepsAreNnUNetsFiveSteps) {
   plan.precision = "float32";
   plan.foreground_fraction = 0;
   Sample sample{CaseId("a"), test::GridOf({16, 16, 16}), 2, oracle.Values("image"), {}};
-  for (const float v : oracle.Values("label")) sample.label.push_back(v > 0.5F ? 1 : 0);
+  std::vector<std::uint8_t> label;
+  for (const float v : oracle.Values("label")) label.push_back(v > 0.5F ? 1 : 0);
+  sample.label = std::move(label);
   Trainer trainer(spec, {}, {.threads = 2});
   const TrainOutcome outcome = trainer.Train(first.Network(spec), {}, std::vector<Sample>{sample}, plan,
                                              {.first_step = 0, .total_steps = 8, .seed = 1});
@@ -157,10 +159,10 @@ TEST(Trainer, WhatDoesNotFitIsRefusedInWords) {
   EXPECT_THAT(train(start, samples, odd).what(), AllOf(HasSubstr("patch = 18"), HasSubstr("multiple of 4")));
   EXPECT_THAT(train(start, {}, SmallPlan(1)).what(), HasSubstr("no sample"));
   std::vector<Sample> unlabelled = samples;
-  unlabelled[0].label.clear();
+  unlabelled[0].label = {};
   EXPECT_THAT(train(start, unlabelled, SmallPlan(1)).what(), HasSubstr("sample 1 has 0 label voxels"));
   std::vector<Sample> cut = samples;
-  cut[0].image.pop_back();
+  cut[0].image = std::vector<float>(cut[0].image.size() - 1);
   EXPECT_THAT(train(start, cut, SmallPlan(1)).what(), HasSubstr("2 channels of 10560 voxels"));
   TrainPlan huge = SmallPlan(1);
   huge.patch = 512;
@@ -172,7 +174,7 @@ TEST(Trainer, WhatDoesNotFitIsRefusedInWords) {
 
 TEST(Trainer, ALossThatIsNotFiniteIsAnError) {
   std::vector<Sample> samples = test::ToySamples(1);
-  for (float& value : samples[0].image) value = std::nanf("");
+  samples[0].image = std::vector<float>(samples[0].image.size(), std::nanf(""));
   Trainer trainer(kNetwork, {}, {.threads = 2});
   const Error error = ErrorOf([&] {
     trainer.Train(InitialParameters(kNetwork, 1), {}, samples, SmallPlan(1), {0, 1, 1});

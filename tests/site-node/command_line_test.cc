@@ -11,6 +11,7 @@
 #include "core/base/certificate.h"
 #include "core/base/file_store.h"
 #include "core/base/reader_file.h"
+#include "core/data/library_statistics.h"
 #include "core/model/model_card.h"
 #include "core/model/model_update.h"
 #include "imaging/dicom/seg_reader.h"
@@ -91,6 +92,21 @@ TEST_F(Commands, ImportCountsAndCasesListsThem) {
   EXPECT_THAT(cases.at(0).at("case").get<std::string>(), StartsWith("case-"));
   EXPECT_FALSE(cases.at(0).contains("prediction"));
   EXPECT_EQ(RunSite("cases --quarantined").out, "Nothing is quarantined.\n");
+}
+
+TEST_F(Commands, CasesSaysWhatKindsOfImagesThereAreAndWhatOfItMayLeave) {
+  const Ran ran = RunSite("cases --statistics --pictures pictures --json");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const LibraryStatistics own = StatisticsFromJson(ran.out, "the output");
+  EXPECT_EQ(own.patients, 3);
+  EXPECT_EQ(own.modalities.at("PET"), (StatisticsBin{3, 3}));
+  EXPECT_GT(own.lesions, 0);
+  EXPECT_THAT(ReadTextFile(At("pictures/lesion_volume.svg")), HasSubstr("</svg>"));
+  EXPECT_THAT(RunSite("cases --statistics").out, HasSubstr("3 patients, 3 cases, 3 of them with a label"));
+  const Ran shared = RunSite("cases --statistics --shared --json");  // min_patients is 3 by default
+  EXPECT_EQ(StatisticsFromJson(shared.out, "the output"), Shareable(own, 3));
+  EXPECT_NE(RunSite("cases --shared").exit_code, 0) << "only of the statistics";
+  ExpectRefused("cases --statistics --pictures plan.toml", "cannot make the folder plan.toml", "--pictures");
 }
 
 TEST_F(Commands, TrainWritesAnUpdateAndTheModelThatIsTheStartPlusIt) {
@@ -255,6 +271,16 @@ TEST_F(Commands, ADamagedModelIsRefusedByName) {
   ExpectRefused(train + "text", "text");
   ExpectRefused(predict + "nan", "nan: `" + nan.arrays[0].name + "` holds a NaN");
   ExpectRefused(predict + "shape", shape.arrays[0].name);
+  EXPECT_FALSE(fs::exists(At("x")));
+}
+
+TEST_F(Commands, TrainRefusesALabelThatTheSiteDoesNotMap) {
+  RunPlan plan = ReadRunPlan(At(kTinyPlan));
+  plan.labels = {"SCT 10200004 Liver"};
+  WriteFileDurably(At("liver.toml"), ToToml(plan));
+  ExpectRefused("train --plan liver.toml --out x",
+                "does not say which of its contours the plan's label SCT 10200004 \"Liver\" is",
+                "labels = { \"SCT 10200004\" = [\"NAME*\"] }");
   EXPECT_FALSE(fs::exists(At("x")));
 }
 

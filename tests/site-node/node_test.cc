@@ -142,6 +142,17 @@ class NodeTest : public testing::Test {
 TemporaryFolder* NodeTest::shared_ = nullptr;
 std::vector<std::string>* NodeTest::canaries_ = nullptr;
 
+TEST_F(NodeTest, ALabelThatTheSiteDoesNotMapIsRefusedInWordsAndNeverGuessed) {
+  settings_.labels = {{"99X 7", {"GTV_1"}}};
+  const auto node = Start();
+  plan_.labels = {"SCT 10200004 Liver"};
+  OrderTraining(1);
+  EXPECT_EQ(NextRefusal(), "this site does not say which of its contours the plan's label SCT 10200004 \"Liver\" is");
+  plan_.labels = {"99X 7 The first mass"};  // the service goes on, and what is mapped is trained on
+  OrderTraining(1, 2);
+  EXPECT_EQ(NextUpdate().metrics.samples, 2);
+}
+
 TEST_F(NodeTest, CarriesOutOrdersAndLetsNothingOfAPatientOut) {
   testing::internal::CaptureStderr();
   {

@@ -53,6 +53,10 @@ TEST(SiteSettings, EveryRuleNamesItsKeyAndWhatToDo) {
       {"threads = 1025", "`threads` must be 0 to 1024"},
       {"validation_patients = -1", "`validation_patients` must not be negative"},
       {"contours = []", "`contours` must name at least one contour"},
+      {"labels = {\"SCT 10200004\" = []}", "`labels` must name at least one contour for each code"},
+      {"labels = {\"SCT 10200004 Liver\" = [\"L*\"]}", "`labels` must have codes without their meaning"},
+      {"[labels]\n\"SCT 108369006\" = [\"L*\"]", "`labels` cannot name the tumour"},
+      {"sample_quota_mb = -1", "`sample_quota_mb` must not be negative"},
       {"max_update_norm = 0.0", "`max_update_norm` must be greater than 0"},
       {"max_update_norm = nan", "`max_update_norm` must be"},
       {"min_patients = 0", "`min_patients` must be 1 or more"},
@@ -82,6 +86,24 @@ TEST(SiteSettings, TheEdgesOfTheRulesAreInside) {
   EXPECT_EQ(settings.threads, 1024);
   EXPECT_EQ(settings.validation_patients, 0);
   EXPECT_EQ(settings.contours, SiteSettings().contours) << "what the file does not name keeps its default";
+}
+
+TEST(SiteSettings, LabelsAreATableOfCodes) {
+  const TemporaryFolder scratch;
+  const SiteDirectory place(scratch.path());
+  WriteFileDurably(place.settings(), "threads = 2\n[labels]\n\"SCT 10200004\" = [\"Liver*\", \"Hepar\"]\nDCM = []\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("`labels`"));
+  WriteFileDurably(place.settings(), "threads = 2\n[labels]\n\"SCT 10200004\" = [\"Liver*\", \"Hepar\"]\n");
+  const SiteSettings settings = ReadSettings(place);
+  ASSERT_EQ(settings.labels.size(), 1U);
+  EXPECT_EQ(settings.labels.at("SCT 10200004"), (std::vector<std::string>{"Liver*", "Hepar"}));
+  WriteSettings(place, settings);
+  EXPECT_EQ(ReadSettings(place), settings);
+  WriteFileDurably(place.settings(), "[labels]\n\"SCT 10200004\" = \"Liver*\"\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(),
+              HasSubstr("site.toml, line 2: `labels.SCT 10200004` must be a list of texts"));
+  WriteFileDurably(place.settings(), "labels = 3\n");
+  EXPECT_THAT(ErrorOf([&] { ReadSettings(place); }).what(), HasSubstr("`labels` must be a section"));
 }
 
 TEST(SiteSettings, AnotherTypeOrBrokenTomlIsToldWithTheLine) {

@@ -33,15 +33,19 @@ inline Sample SmallSample(const std::string& id, std::uint64_t seed) {
   sample.id = CaseId(id);
   sample.grid.size = {kEdge, kEdge, kEdge};
   sample.grid.spacing_mm = {4, 4, 4};
+  std::vector<float> image;
+  std::vector<std::uint8_t> label;
   for (int channel = 0; channel < 2; ++channel)
     for (std::int64_t k = 0; k < kEdge; ++k)
       for (std::int64_t j = 0; j < kEdge; ++j)
         for (std::int64_t i = 0; i < kEdge; ++i) {
           const bool inside = (i - 6) * (i - 6) + (j - 6) * (j - 6) + (k - 5) * (k - 5) <= 9;
           const double signal = channel == 0 && inside ? 3 : 0;
-          sample.image.push_back(static_cast<float>(signal + 0.1 * random.Normal()));
-          if (channel == 0) sample.label.push_back(inside ? 1 : 0);
+          image.push_back(static_cast<float>(signal + 0.1 * random.Normal()));
+          if (channel == 0) label.push_back(inside ? 1 : 0);
         }
+  sample.image = std::move(image);
+  sample.label = std::move(label);
   return sample;
 }
 

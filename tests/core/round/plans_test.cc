@@ -34,6 +34,7 @@ TEST(RunPlanTest, TomlRoundTrip) {
   plan.rounds = 40;
   plan.target_dice = 0.1 + 0.2;
   plan.seed = std::numeric_limits<std::int64_t>::max();
+  plan.labels = {"SCT 10200004 Liver"};
   plan.eligibility = {5, 50};
   plan.round = {4, 1e-3};
   plan.network.features = {32, 64, 128, 256, 320};
@@ -52,6 +53,22 @@ TEST(RunPlanTest, TheExplanationIsAPlanWithEveryDefault) {
   RunPlan plan = ParseRunPlan(ExplainRunPlan(), "p");
   plan.name = "";
   EXPECT_EQ(plan, RunPlan{});
+}
+
+TEST(RunPlanTest, OneLabelByItsCode) {
+  EXPECT_EQ(Plan().Label(), kNeoplasm);
+  EXPECT_EQ(Plan().Label().meaning, "Neoplasm");
+  RunPlan old = ParseRunPlan("name = \"of-yesterday\"", "p");
+  EXPECT_EQ(old.Label(), kNeoplasm) << "a plan without the key means the tumour";
+  const RunPlan liver = ParseRunPlan("name = \"s\"\nlabels = [\"SCT 10200004 Liver\"]", "p");
+  EXPECT_EQ(liver.Label(), (CodedConcept{"10200004", "SCT", ""}));
+  EXPECT_NE(DigestOf(liver), DigestOf(ParseRunPlan("name = \"s\"", "p")));
+  ExpectRefused("`labels` names 0 labels", [](RunPlan& p) { p.labels.clear(); });
+  ExpectRefused("`labels` names 2 labels; a network of today tells one from the background", [](RunPlan& p) {
+    p.labels = {"SCT 1 A", "SCT 2 B"};
+  });
+  ExpectRefused("`labels`: `tumour` is no code of a label", [](RunPlan& p) { p.labels = {"tumour"}; });
+  ExpectRefused("`labels`: SCT 1 has no meaning for people", [](RunPlan& p) { p.labels = {"SCT 1"}; });
 }
 
 TEST(RunPlanTest, MistakesNameFileLineKeyAndWhereAllKeysAre) {

@@ -227,9 +227,10 @@ TEST_F(CaseLibraryTest, ADamagedSampleIsMadeAgain) {
   const auto library = Open();
   library->Import(Images());
   const CaseId id = library->Cases().front().id;
-  const Sample made = library->Prepared(id, {});
+  std::vector<float> made;  // a copy: nothing may be mapped while its file is cut
+  for (const float value : library->Prepared(id, {}).image) made.push_back(value);
   for (const auto& entry : fs::directory_iterator(folder_ / "site/samples")) fs::resize_file(entry.path(), 100);
-  EXPECT_EQ(library->Prepared(id, {}).image, made.image);
+  EXPECT_EQ(library->Prepared(id, {}).image, SharedArray<float>(made));
 }
 
 TEST_F(CaseLibraryTest, ACaseWhoseFilesAreGoneIsLeftOutOfARound) {
@@ -279,6 +280,30 @@ TEST_F(CaseLibraryTest, AnotherPatternOfContoursMakesLabelsAnew) {
   EXPECT_EQ(report.changed.front(), id);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "site/samples"), {}), 0) << "samples of both patterns went";
   EXPECT_EQ(narrow->Import(images).known, 1);
+}
+
+// One outline for two labels: each gets its own samples, and who has not drawn the label is left out.
+TEST_F(CaseLibraryTest, AnotherLabelHasItsOwnContours) {
+  const auto tumours = [](const Sample& sample) { return std::count(sample.label.begin(), sample.label.end(), 1); };
+  std::uint64_t seed = 1;
+  while (MakePhantomBody(PhantomStyleNamed("coast"), seed, 1).tumours.size() < 2) ++seed;
+  WritePhantoms({.dir = folder_ / "images", .patients = 1, .style = "coast", .seed = seed});
+  LibraryOptions options;
+  options.validation_patients = 0;
+  options.contours = "nothing is called so";
+  LabelQuery first, absent;
+  first.code = {"7", "99X", ""};
+  first.patterns = "GTV_1";
+  absent.code = {"8", "99X", ""};
+  absent.patterns = "Liver";
+  options.other_labels = {first, absent};
+  const auto library = Open(options);
+  ASSERT_EQ(library->Import(folder_ / "images").added, 1);
+  EXPECT_EQ(library->Counts(), (CaseCounts{1, 0, 0}));
+  ASSERT_EQ(library->Prepared(CaseRole::kTraining, {}, first).samples.size(), 1U);
+  EXPECT_GT(tumours(library->Prepared(library->Cases().front().id, {}, first)), 0);
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}, absent).patients, 0);
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).patients, 0) << "its tumour has another name here";
 }
 
 TEST_F(CaseLibraryTest, AnUnknownCaseIsNotFound) {

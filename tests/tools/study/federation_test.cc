@@ -55,19 +55,21 @@ Cohort BrightCubes(const std::string& site, std::uint64_t seed) {
     Sample& sample = patient.sample;
     sample.grid.size = {16, 16, 16};
     sample.grid.spacing_mm = {4, 4, 4};
-    sample.image.resize(2 * 4096);
-    sample.label.assign(4096, 0);
-    for (float& value : sample.image) value = static_cast<float>(0.1 * random.Normal());
+    std::vector<float> image(2 * 4096);
+    std::vector<std::uint8_t> label(4096);
+    for (float& value : image) value = static_cast<float>(0.1 * random.Normal());
     const std::int64_t corner = random.Integer(2, 7);
     for (std::int64_t k = corner; k < corner + 6; ++k) {
       for (std::int64_t j = corner; j < corner + 6; ++j) {
         for (std::int64_t i = corner; i < corner + 6; ++i) {
           const auto at = static_cast<std::size_t>(sample.grid.Offset(i, j, k));
-          sample.label[at] = 1;
-          sample.image[at] += 3;
+          label[at] = 1;
+          image[at] += 3;
         }
       }
     }
+    sample.image = std::move(image);
+    sample.label = std::move(label);
     cohort.training.push_back(std::move(patient));
   }
   return cohort;
