@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -20,119 +19,9 @@
 namespace consilium {
 namespace {
 
-CaseLibrary OpenLibrary(const SiteDirectory& place, const SiteSettings& settings) {
-  return {place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock()};
-}
-
 const Secret* Pointer(const std::optional<Secret>& secret) { return secret ? &*secret : nullptr; }
 
-// What was put aside, each with its reason.
-std::string QuarantineSummary(const std::vector<QuarantinedItem>& items) {
-  std::string text;
-  for (const QuarantinedItem& item : items) text += fmt::format("  {}\n    {}\n", item.place.string(), item.reason);
-  return text;
-}
-
-void TellService(const SiteDirectory& place) {
-  if (!DirectoryLock::Held(place)) return;
-  try {
-    TellLibraryChanged(place.socket());
-  } catch (const Error& error) {  // the import itself is done and safe
-    std::cerr << "The running service was not told: " << error.what() << ". It sees the new cases after a restart.\n";
-  }
-}
-
 }  // namespace
-
-void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json) {
-  const SiteSettings settings = ReadSettings(place);
-  CaseLibrary library = OpenLibrary(place, settings);
-  ImportReport report;
-  {
-    ProgressLine line(std::cerr, StyleOf(stderr), "Importing");
-    ImportHooks hooks;
-    hooks.progress = [&](double fraction, const std::string& what) { line.Update(fraction, what); };
-    report = library.Import(folder, hooks);
-  }
-  PredictionStore predictions(place.root(), PredictionQuotaOf(settings));
-  for (const CaseId& id : report.changed) predictions.Forget(id);
-  if (report.added > 0 || !report.changed.empty()) TellService(place);
-  const CaseCounts counts = library.Counts();
-  if (json) {
-    const nlohmann::json out = {{"added", report.added},
-                                {"known", report.known},
-                                {"changed", report.changed.size()},
-                                {"quarantined", report.quarantined.size()},
-                                {"training", counts.training},
-                                {"validation", counts.validation},
-                                {"new", counts.unlabelled}};
-    std::cout << out.dump() << "\n";
-    return;
-  }
-  if (report.added + report.known == 0 && report.changed.empty() && report.quarantined.empty()) {
-    std::cout << fmt::format(
-        "Nothing was found in {}.\n  Looked for: DICOM files of a PET and a CT series of one patient in one frame of "
-        "reference, and an RT structure\n  set with a contour named like {}. Folders and names of files do not "
-        "matter.\n",
-        folder.string(), fmt::join(settings.contours, ", "));
-    return;
-  }
-  std::cout << fmt::format("{} cases added, {} known, {} changed, {} quarantined.\n", report.added, report.known,
-                           report.changed.size(), report.quarantined.size())
-            << QuarantineSummary(report.quarantined)
-            << fmt::format("The library holds {} cases: {} for training, {} for validation, {} without a contour.\n",
-                           counts.all(), counts.training, counts.validation, counts.unlabelled)
-            << "The images stay where they are; do not move them.\n";
-}
-
-void RunCases(const SiteDirectory& place, bool quarantined, bool json) {
-  const SiteSettings settings = ReadSettings(place);
-  CaseLibrary library = OpenLibrary(place, settings);
-  if (quarantined) {
-    nlohmann::json out = nlohmann::json::array();
-    for (const QuarantinedItem& item : library.Quarantined())
-      out.push_back({{"place", item.place.string()}, {"reason", item.reason}});
-    std::cout << (json ? out.dump() + "\n" : QuarantineSummary(library.Quarantined()));
-    if (!json && out.empty()) std::cout << "Nothing is quarantined.\n";
-    return;
-  }
-  std::map<CaseId, PredictionSummary> predicted;
-  PredictionStore predictions(place.root(), PredictionQuotaOf(settings));
-  for (PredictionSummary& summary : predictions.NewestOfEach()) predicted.emplace(summary.id, summary);
-  nlohmann::json out = nlohmann::json::array();
-  Table table({"case", "role", "patient", "study", "model", "lesions", "ml", "Dice", "note"});
-  for (const CaseRecord& record : library.Cases()) {
-    nlohmann::json row = {{"case", record.id.text()},
-                          {"role", Name(record.role)},
-                          {"patient", record.patient.Reveal()},
-                          {"study_date", record.study_date.Reveal()},
-                          {"note", record.note}};
-    std::vector<std::string> cells = {record.id.text(),
-                                      std::string(Name(record.role)),
-                                      record.patient.Reveal(),
-                                      record.study_date.Reveal(),
-                                      "-",
-                                      "-",
-                                      "-",
-                                      "-",
-                                      record.note};
-    if (const auto found = predicted.find(record.id); found != predicted.end()) {
-      const PredictionSummary& summary = found->second;
-      row["prediction"] = {{"model", summary.model.Hex()},
-                           {"lesions", summary.lesions},
-                           {"volume_ml", summary.volume_ml},
-                           {"entropy", summary.entropy},
-                           {"dice", summary.dice}};
-      cells[4] = summary.model.Short();
-      cells[5] = std::to_string(summary.lesions);
-      cells[6] = fmt::format("{:.1f}", summary.volume_ml);
-      if (summary.dice >= 0) cells[7] = fmt::format("{:.2f}", summary.dice);
-    }
-    out.push_back(std::move(row));
-    table.Row(std::move(cells));
-  }
-  std::cout << (json ? out.dump() + "\n" : table.Text());
-}
 
 void RunServe(const SiteDirectory& place, const ServeOptions& options) {
   SiteSettings settings = ReadSettings(place);

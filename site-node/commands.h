@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "core/base/secret.h"
+#include "site-node/library/case_library.h"
 #include "site-node/link/join.h"
 #include "site-node/site_settings.h"
 
@@ -33,11 +35,15 @@ struct TrainOptions {
   std::int64_t round = 1;
 };
 
+// Which cases to predict, besides those of a role: held-out: all but training patients with a label. new: without a
+// label. Test patients are in none of them as long as they are locked.
+inline constexpr std::array kCaseChoices = {"held-out", "new", "all"};
+
 struct PredictCommandOptions {
   std::filesystem::path out;                   // folder
   std::optional<std::filesystem::path> model;  // none: the newest model of the federation
   std::optional<std::string> case_id;          // none: the cases with role `role`
-  std::string role = "held-out";               // held-out (validation and new), validation, new, training, all
+  std::string role = "held-out";               // a CaseRole, or one of kCaseChoices
   std::optional<std::int64_t> patch;
   bool queue_for_pacs = false;
   bool json = false;
@@ -52,6 +58,10 @@ struct StatisticsOptions {
 void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json);
 void RunCases(const SiteDirectory& place, bool quarantined, bool json);
 void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options);
+void RunLabelList(const SiteDirectory& place, const std::string& case_id, bool json);
+void RunLabelAdd(const SiteDirectory& place, const std::string& case_id, const LabelGiven& given);
+void RunLabelUse(const SiteDirectory& place, const std::string& case_id, std::int64_t version);
+void RunLabelWithdraw(const SiteDirectory& place, const std::string& case_id, std::int64_t version);
 void RunServe(const SiteDirectory& place, const ServeOptions& options);  // returns on SIGTERM or SIGINT
 void RunTrain(const SiteDirectory& place, const TrainOptions& options);
 void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options);

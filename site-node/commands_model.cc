@@ -46,9 +46,19 @@ std::vector<CaseRecord> ChosenCases(CaseLibrary& library, const PredictCommandOp
     chosen.push_back(*found);
     return chosen;
   }
+  const bool named = RoleNamed(options.role).has_value();
+  const std::optional<std::string> locked = library.TestLocked();
+  if (locked && options.role == Name(CaseRole::kTest)) {
+    throw Error(ErrorCode::kFailedPrecondition, fmt::format("test patients cannot be read yet: {}", *locked),
+                "They are for the end of a run. Until then use validation patients: --role validation");
+  }
   for (CaseRecord& record : library.Cases()) {
-    const bool held_out = options.role == "held-out" && record.role != CaseRole::kTraining;
-    if (held_out || options.role == "all" || options.role == Name(record.role)) chosen.push_back(std::move(record));
+    if (!record.present || (locked && record.role == CaseRole::kTest)) continue;
+    const bool trained_with = record.role == CaseRole::kTraining && record.labelled;
+    const bool wanted = named ? record.labelled && options.role == Name(record.role)
+                              : options.role == "all" || (options.role == "new" && !record.labelled) ||
+                                    (options.role == "held-out" && !trained_with);
+    if (wanted) chosen.push_back(std::move(record));
   }
   if (chosen.empty()) {
     throw Error(ErrorCode::kFailedPrecondition, fmt::format("there is no case to predict (role {})", options.role),
@@ -194,14 +204,14 @@ struct Predicted {
   Table table{{"case", "role", "lesions", "ml", "doubt", "Dice", "SEG"}};
   std::string csv = "case,role,model,lesions,volume_ml,entropy,dice,seg\n";
   nlohmann::json cases = nlohmann::json::array(), failed = nlohmann::json::array();
-  std::vector<double> dices;  // of the validation cases
+  std::vector<double> dices;  // of cases that are not trained with
   std::optional<Error> first_failure;
 
   void Add(const CaseRecord& record, const PredictionView& prediction, const std::filesystem::path& seg) {
     double volume_ml = 0;
     for (const Lesion& lesion : prediction.lesions) volume_ml += lesion.volume_ml;
     const bool measured = prediction.dice >= 0;
-    if (measured && record.role == CaseRole::kValidation) dices.push_back(prediction.dice);
+    if (measured && record.role != CaseRole::kTraining) dices.push_back(prediction.dice);
     cases.push_back(ToJson(record, prediction, seg));
     table.Row({record.id.text(), std::string(Name(record.role)), std::to_string(prediction.lesions.size()),
                fmt::format("{:.1f}", volume_ml), fmt::format("{:.2f}", prediction.entropy),

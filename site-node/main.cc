@@ -44,7 +44,9 @@ struct Arguments {
   std::int64_t threads = 0, validation = 2;
   std::string plan, model, out, model_out;
   std::int64_t steps = 0, round = 1, patch = 0;
-  std::string case_id, role = "held-out";
+  std::string case_id, role = "held-out", roles_file;
+  consilium::LabelGiven label;
+  std::int64_t version = 0;
   bool queue = false;
   std::string reader, reader_file, panel, which = "latest";
 };
@@ -58,6 +60,12 @@ CLI::App* Command(CLI::App& app, Arguments& arguments, const std::string& name, 
 void AddPassphrase(CLI::App* command, Arguments& arguments) {
   command->add_option("--passphrase-file", arguments.passphrase_file,
                       "file with the passphrase of the keys; without one their files have mode 0600");
+}
+
+std::vector<std::string> RoleChoices() {
+  std::vector<std::string> choices(consilium::kCaseChoices.begin(), consilium::kCaseChoices.end());
+  for (const consilium::CaseRole role : consilium::kAllCaseRoles) choices.emplace_back(consilium::Name(role));
+  return choices;
 }
 
 void AddJoin(CLI::App& app, Arguments& a) {
@@ -87,16 +95,23 @@ void AddLibrary(CLI::App& app, Arguments& a) {
   CLI::App* take_in = Command(app, a, "import", "take in every patient below a folder of DICOM files");
   take_in->add_option("folder", a.folder, "folder, any layout")->required();
   take_in->add_flag("--json", a.json, "print JSON");
-  const CLI::Option* validation = take_in->add_option("--validation", a.validation,
-                                                      "patients kept out of training, the last by number (default 2)");
-  take_in->callback([&a, validation] {
+  const CLI::Option* validation =
+      take_in->add_option("--validation", a.validation,
+                          "so many new patients are for validation, all others for training "
+                          "(default: as site.toml says)");
+  const CLI::Option* roles =
+      take_in->add_option("--roles", a.roles_file, "the site's own list of roles: one `patient,role` a line");
+  take_in->callback([&a, validation, roles] {
     a.makes_folder = true;
-    a.command = [&a, validation](const SiteDirectory& place) {
+    a.command = [&a, validation, roles](const SiteDirectory& place) {
+      consilium::SiteSettings settings = consilium::ReadSettings(place);
+      const consilium::SiteSettings before = settings;
       if (const auto patients = Optional(validation, a.validation)) {
-        consilium::SiteSettings settings = consilium::ReadSettings(place);
         settings.validation_patients = *patients;
-        consilium::WriteSettings(place, settings);
+        settings.validation_fraction = settings.test_fraction = settings.review_fraction = 0;
       }
+      if (roles->count() > 0) settings.roles_file = std::filesystem::absolute(a.roles_file).string();
+      if (!(settings == before)) consilium::WriteSettings(place, settings);
       consilium::RunImport(place, a.folder, a.json);
       return 0;
     };
@@ -173,9 +188,7 @@ void AddPredict(CLI::App& app, Arguments& a) {
   predict->add_option("--out", a.out, "folder for the files")->required();
   const CLI::Option* model = predict->add_option("--model", a.model, "model file (default: the federation's newest)");
   const CLI::Option* one = predict->add_option("--case", a.case_id, "one case");
-  predict->add_option("--role", a.role, "which cases")
-      ->check(CLI::IsMember({"held-out", "validation", "new", "training", "all"}))
-      ->capture_default_str();
+  predict->add_option("--role", a.role, "which cases")->check(CLI::IsMember(RoleChoices()))->capture_default_str();
   const CLI::Option* patch =
       predict->add_option("--patch", a.patch, "edge of a tile in voxels (default: the model's own)");
   predict->add_flag("--send", a.queue, "also queue the SEG files for the PACS (outbox)");
@@ -191,6 +204,52 @@ void AddPredict(CLI::App& app, Arguments& a) {
       options.queue_for_pacs = a.queue;
       options.json = a.json;
       consilium::RunPredict(place, options);
+      return 0;
+    };
+  });
+}
+
+void AddLabel(CLI::App& app, Arguments& a) {
+  CLI::App* label = app.add_subcommand("label", "the versions of a case's label, and which one is trained with");
+  label->require_subcommand(1);
+  const auto command = [&](const std::string& name, const std::string& what) {
+    CLI::App* one = Command(*label, a, name, what);
+    one->add_option("case", a.case_id, "the case: consilium-site cases")->required();
+    return one;
+  };
+  CLI::App* list = command("list", "the versions there are");
+  list->add_flag("--json", a.json, "print JSON");
+  list->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunLabelList(place, a.case_id, a.json);
+      return 0;
+    };
+  });
+  CLI::App* add = command("add", "give a new version: an RTSTRUCT, a DICOM SEG or a NIfTI on the PET's grid");
+  add->add_option("file", a.label.file, "the label's file; the library keeps a copy")->required();
+  add->add_option("--by", a.label.author, "who drew it or looked at it")->required();
+  add->add_option("--model", a.label.model, "digest of the model whose prediction was corrected");
+  add->add_flag("--automatic", a.label.automatic, "take a SEG that a program drew alone: somebody has looked at it");
+  add->add_flag("!--no-training", a.label.training, "keep it, but neither train nor measure with it");
+  add->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunLabelAdd(place, a.case_id, a.label);
+      return 0;
+    };
+  });
+  CLI::App* use = command("use", "train with this version rather than the newest");
+  use->add_option("version", a.version, "its number")->required();
+  use->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunLabelUse(place, a.case_id, a.version);
+      return 0;
+    };
+  });
+  CLI::App* withdraw = command("withdraw", "take back the consent to train with a version");
+  withdraw->add_option("version", a.version, "its number")->required();
+  withdraw->callback([&a] {
+    a.command = [&a](const SiteDirectory& place) {
+      consilium::RunLabelWithdraw(place, a.case_id, a.version);
       return 0;
     };
   });
@@ -266,6 +325,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   AddJoin(app, arguments);
   AddLibrary(app, arguments);
+  AddLabel(app, arguments);
   AddServe(app, arguments);
   AddTrain(app, arguments);
   AddPredict(app, arguments);

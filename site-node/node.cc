@@ -6,17 +6,23 @@
 #include <fmt/ranges.h>
 
 #include <random>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/program.h"
 #include "learning/evaluate.h"
+#include "proto/site.pb.h"
 
 namespace consilium {
 
 LibraryOptions LibraryOptionsOf(const SiteSettings& settings) {
   LibraryOptions options;
-  options.validation_patients = settings.validation_patients;
+  options.roles.validation = settings.validation_fraction;
+  options.roles.test = settings.test_fraction;
+  options.roles.review = settings.review_fraction;
+  options.roles.validation_patients = settings.validation_patients;
+  options.roles_file = settings.roles_file;
   options.contours = fmt::format("{}", fmt::join(settings.contours, ","));
   for (const auto& [code, names] : settings.labels) {
     LabelQuery label;
@@ -84,6 +90,7 @@ Node::~Node() {
 }
 
 void Node::OnTrain(const TrainOrder& order) {
+  NoteRun(order.id.run, true);
   std::lock_guard lock(mutex_);
   last_order_ = clock_.Monotonic();
   if (job_ == Job::kTraining && job_id_ == order.id && !job_stop_.stop_requested()) return;  // the same, after a cut
@@ -117,7 +124,22 @@ void Node::OnVerdict(const UpdateVerdict& verdict) {
   }
 }
 
+// Test patients are locked while a run is going on, whoever takes part in it.
+void Node::NoteRun(const RunId& run, bool active) {
+  const bool was_locked = library_.TestLocked().has_value();
+  active ? library_.RunIsActive(run) : library_.RunHasEnded(run);
+  if (was_locked && !library_.TestLocked()) RefillWaiting();
+}
+
 void Node::OnState(const std::string& federation_state) {
+  v1::FederationState state;
+  if (state.ParseFromString(federation_state) && state.has_run() && !state.run().run().empty()) {
+    const std::string& phase = state.run().phase();
+    const std::pair<std::string, bool> now{state.run().run(),
+                                           phase != "done" && phase != "failed" && phase != "aborted"};
+    if (now != run_noted_) NoteRun(RunId(now.first), now.second);
+    run_noted_ = now;
+  }
   std::lock_guard lock(mutex_);
   view_.federation_state = federation_state;
   ++view_.revision;

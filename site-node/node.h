@@ -102,6 +102,7 @@ class Node final : private HubListener, private PanelData {
   const PreparedPatients& Prepare(const PrepPlan& plan, const LabelQuery& label, std::stop_token stop);
   void BecameCurrent(const GlobalModel& model);
   void RefillWaiting();
+  void NoteRun(const RunId& run, bool active);
   void Say(const std::string& activity);
 
   const SiteDirectory place_;
@@ -126,6 +127,8 @@ class Node final : private HubListener, private PanelData {
   Job job_ = Job::kNone;
   std::stop_source job_stop_;
   SubmissionId job_id_;
+
+  std::pair<std::string, bool> run_noted_;  // the link's thread's own: the last run it told of, and if it was active
 
   // The worker's own.
   PreparedPatients prepared_;

@@ -30,15 +30,23 @@ void Node::BecameCurrent(const GlobalModel& model) {
   RefillWaiting();
 }
 
-// Every case that the current model has not predicted yet: new ones first, then those that are measured with.
+// Every case that the current model has not predicted yet: those without a label first, then those that are measured
+// with. Test patients wait for the end of a run.
 void Node::RefillWaiting() {
   std::deque<CaseId> waiting;
   if (const std::optional<Digest> current = shelf_.Current()) {
     const std::set<CaseId> done = predictions_.PredictedBy(*current);
-    const std::vector<CaseRecord> cases = library_.Cases();
-    for (const CaseRole role : {CaseRole::kNew, CaseRole::kValidation, CaseRole::kTraining})
-      for (const CaseRecord& record : cases)
-        if (record.role == role && !done.contains(record.id)) waiting.push_back(record.id);
+    const bool locked = library_.TestLocked().has_value();
+    std::vector<CaseRecord> cases = library_.Cases();
+    std::erase_if(cases, [&](const CaseRecord& record) {
+      return !record.present || done.contains(record.id) || (locked && record.role == CaseRole::kTest);
+    });
+    const auto rank = [](const CaseRecord& record) {
+      return !record.labelled ? 0 : record.role == CaseRole::kTraining ? 2 : 1;
+    };
+    std::stable_sort(cases.begin(), cases.end(),
+                     [&](const CaseRecord& a, const CaseRecord& b) { return rank(a) < rank(b); });
+    for (const CaseRecord& record : cases) waiting.push_back(record.id);
   }
   std::lock_guard lock(mutex_);
   waiting_ = std::move(waiting);
@@ -115,7 +123,7 @@ std::vector<CaseView> Node::Cases() {
     view.role = Name(record.role);
     view.patient = record.patient;
     view.study_date = record.study_date;
-    view.has_reference = record.role != CaseRole::kNew;
+    view.has_reference = record.labelled;
     if (const auto found = predicted.find(record.id); found != predicted.end()) {
       view.model = found->second.model;
       view.lesions = found->second.lesions;

@@ -23,6 +23,10 @@ void SiteSettings::Validate() const {
   };
   check(threads >= 0 && threads <= 1024, "threads", "must be 0 to 1024");
   check(validation_patients >= 0, "validation_patients", "must not be negative");
+  check(validation_fraction >= 0, "validation_fraction", "must not be negative");
+  check(test_fraction >= 0, "test_fraction", "must not be negative");
+  check(review_fraction >= 0 && validation_fraction + test_fraction + review_fraction < 1, "review_fraction",
+        "must not be negative, and with the other two fractions it must leave patients for training");
   check(!contours.empty(), "contours", "must name at least one contour");
   for (const auto& [code, names] : labels) {
     check(!names.empty(), "labels", "must name at least one contour for each code");

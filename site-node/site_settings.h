@@ -20,6 +20,8 @@ struct SiteSettings {
   std::int64_t threads = 0;
   std::string panel_listen = "127.0.0.1:7445";
   std::int64_t validation_patients = 2;
+  double validation_fraction = 0.15, test_fraction = 0.10, review_fraction = 0.05;
+  std::string roles_file;
   std::vector<std::string> contours = {"GTV*", "Tumour*", "Tumor*"};
   std::map<std::string, std::vector<std::string>> labels;  // "SCHEME VALUE" to names of contours
   double max_update_norm = 1000;
@@ -39,7 +41,14 @@ struct SiteSettings {
     v.Field("device", device, "auto, cpu or cuda:N");
     v.Field("threads", threads, "processor threads for training and predicting; 0: all");
     v.Field("panel_listen", panel_listen, "where desktops of this hospital connect; port 0 picks a free one");
-    v.Field("validation_patients", validation_patients, "patients kept out of training, to measure with");
+    v.Field("validation_patients", validation_patients,
+            "at least so many labelled patients are kept out of training, to measure with");
+    v.Field("validation_fraction", validation_fraction,
+            "part of the patients for validation, drawn by the site's key; with fewer than 20 patients only "
+            "validation_patients counts");
+    v.Field("test_fraction", test_fraction, "part of the patients that is not read before a run has ended");
+    v.Field("review_fraction", review_fraction, "part of the patients that people look at and no model learns from");
+    v.Field("roles_file", roles_file, "the site's own list, one `patient,role` a line; goes before the draw");
     v.Field("contours", contours,
             "names of the tumour's contours (regions, segments), SCT 108369006 in a plan; * stands for anything");
     v.Field("labels", labels,

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "imaging/dicom/seg_reader.h"
 #include "imaging/phantom/phantom.h"
 #include "tests/site-node/small_samples.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/tools/consilium/front_door.h"
 
@@ -37,7 +39,8 @@ class Commands : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder();
     WritePhantoms({.dir = At("images"), .patients = 3, .style = "north", .seed = 11});
-    imported_ = RunSite("import " + At("images").string() + " --json");
+    WriteFileDurably(At("roles.csv"), "patient,role\nnorth-001,training\nnorth-002,validation\nnorth-003,validation\n");
+    imported_ = RunSite("import " + At("images").string() + " --roles roles.csv --json");
     RunPlan plan = SmallPlan();
     plan.prep.spacing_mm = 16;
     WriteFileDurably(At(kTinyPlan), ToToml(plan));
@@ -74,7 +77,9 @@ class Commands : public testing::Test {
     EXPECT_EQ(ran.out, "");
     return ran;
   }
-  static json Cases(const std::string& site = "site") { return json::parse(RunSite("cases --json", site).out); }
+  static json Cases(const std::string& site = "site") {
+    return json::parse(RunSite("cases --json", site).out).at("cases");
+  }
 
   static inline TemporaryFolder* folder_ = nullptr;
   static inline Ran imported_;
@@ -84,6 +89,8 @@ TEST_F(Commands, ImportCountsAndCasesListsThem) {
   ASSERT_EQ(imported_.exit_code, 0) << imported_.err;
   const json counts = json::parse(imported_.out);
   EXPECT_EQ(counts.at("added"), 3);
+  EXPECT_EQ(counts.at("studies"), 3);
+  EXPECT_EQ(counts.at("quarantined"), 0);
   EXPECT_EQ(counts.at("training"), 1);
   EXPECT_EQ(counts.at("validation"), 2);
   const json cases = Cases();
@@ -308,6 +315,63 @@ TEST_F(Commands, PredictRefusesWhatIsNotThere) {
   const Ran role = RunSite("predict --model model --out y --role king");
   EXPECT_NE(role.exit_code, 0);
   EXPECT_THAT(role.err, HasSubstr("held-out"));
+}
+
+TEST_F(Commands, TestPatientsAreNotPredictedBeforeARunHasEnded) {
+  WriteFileDurably(At("test.csv"), "north-001,test\nnorth-002,training\nnorth-003,validation\n");
+  const json counts = json::parse(RunSite("import images --roles test.csv --json", "locked").out);
+  EXPECT_EQ(counts.at("test"), 1);
+  ExpectRefused("predict --model model --out y --role test", "test patients cannot be read yet: no run has ended",
+                "--role validation", "locked");
+  const std::string id = Cases("locked").at(0).at("case");
+  ExpectRefused("predict --model model --out y --case " + id, id + " is a test patient's and cannot be read yet", "",
+                "locked");
+  const Ran all = RunSite("predict --model model --out y --role all --json", "locked");
+  EXPECT_EQ(json::parse(all.out).at("cases").size(), 2U) << all.err;
+}
+
+TEST_F(Commands, ALabelHasVersions) {
+  ASSERT_EQ(RunSite("import images --validation 0", "labels").exit_code, 0);
+  const std::string id = Cases("labels").at(0).at("case");
+  const Ran added =
+      RunSite("label add " + id + " images/north-001/PET/RTSTRUCT.dcm --by 'Dr Lee' --no-training", "labels");
+  EXPECT_EQ(added.out, "Version 2 of the label of " + id + ". It is kept, and not trained or measured with.\n")
+      << added.err;
+  const json labels = json::parse(RunSite("label list " + id + " --json", "labels").out);
+  ASSERT_EQ(labels.size(), 2U);
+  EXPECT_EQ(labels[0].at("by"), "Dr Lee");
+  EXPECT_EQ(labels[0].at("in_use"), false);
+  EXPECT_EQ(labels[1].at("in_use"), true);
+  EXPECT_EQ(labels[0].at("digest"), labels[1].at("digest"));
+  EXPECT_EQ(Cases("labels").at(0).at("labels").size(), 2U);
+  ExpectRefused("label use " + id + " 2", "there is no consent to train with it", "label list", "labels");
+  EXPECT_EQ(RunSite("label use " + id + " 1", "labels").out, "Version 1 of the label of " + id + " is in use.\n");
+  EXPECT_THAT(RunSite("label withdraw " + id + " 1", "labels").out,
+              HasSubstr("has no label now and is only predicted"));
+  EXPECT_EQ(Cases("labels").at(0).at("note"), "no label may be used for training");
+  ExpectRefused("label add " + id + " plan.toml --by Lee", "plan.toml", "", "labels");
+  ExpectRefused("label add " + id + " images/north-002/PET/RTSTRUCT.dcm --by Lee", "patient", "", "labels");
+  ExpectRefused("label list case-none", "there is no case case-none", "consilium-site cases", "labels");
+}
+
+// Ctrl-C in the middle: what was read is kept, and the same command goes on.
+TEST_F(Commands, AnImportThatIsInterruptedSaysHowToGoOn) {
+  for (int number = 1; number <= 60; ++number)
+    WriteSmallStudy(At("many") / std::to_string(number), MakeSmallStudy(number));
+  const std::string program = "'" CONSILIUM_PROGRAM "' import many --dir interrupted";
+  const std::string script = "cd " + folder_->path().string() + "; " + program +
+                             " > said 2> errors & pid=$!; until grep -q studies errors; do sleep 0.01; done; "
+                             "kill -INT $pid; wait $pid; echo $? > code";
+  std::system(script.c_str());
+  EXPECT_EQ(Text("code"), "1\n");
+  EXPECT_THAT(Text("errors"), HasSubstr("error: the import was stopped after "));
+  EXPECT_THAT(Text("errors"), HasSubstr("The same command goes on where it stopped."));
+  const auto kept = static_cast<std::int64_t>(Cases("interrupted").size());
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, 60);
+  const json counts = json::parse(RunSite("import many --json", "interrupted").out);
+  EXPECT_EQ(counts.at("known"), kept);
+  EXPECT_EQ(counts.at("added"), 60 - kept);
 }
 
 TEST_F(Commands, ASiteWithoutPatientsIsToldToImportSome) {

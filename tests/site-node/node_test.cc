@@ -83,7 +83,7 @@ class NodeTest : public testing::Test {
     settings_.predict_after_quiet_s = 0;
     CaseLibrary library(place_.root(), LibraryOptionsOf(settings_), Device(), SystemClock());
     const ImportReport report = library.Import(*shared_ / "images");
-    for (const QuarantinedItem& item : report.quarantined) ADD_FAILURE() << item.place << ": " << item.reason;
+    for (const Finding& finding : report.Rejected()) ADD_FAILURE() << finding.place << ": " << finding.fault.words;
     model_ = Offer(plan_, 5);
   }
 

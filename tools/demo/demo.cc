@@ -74,6 +74,8 @@ class Demo {
   void Pictures();
   void Close();
 
+  fs::path RolesFile(const std::string& site) const { return dir_ / (site + "-roles.csv"); }
+
   // Its steps are numbered: 1 the federation, 2 the predictions.
   std::string Label(int step, const std::string& title) const {
     return fmt::format("[{}/{}] {:<13} ", options_.steps_before + step, options_.steps_before + 2, title);
@@ -157,8 +159,10 @@ void Demo::Federate() {
 void Demo::ImportAndServe() {
   const auto start = steady_clock::now();
   // One processor thread a site: the sites share the machine, and the result does not depend on how many cores it has.
-  for (const DemoHospital& hospital : hospitals_) {
-    federation_->Import(hospital.site, hospital.patients, hospital.validation);
+  for (std::size_t i = 0; i < hospitals_.size(); ++i) {
+    const DemoHospital& hospital = hospitals_[i];
+    WriteRoles(cohorts_[i], RolesFile(hospital.site));
+    federation_->Import(hospital.site, hospital.patients, RolesFile(hospital.site));
     federation_->Serve(hospital.site, 1);
   }
   result_.seconds["import"] = SecondsSince(start);
@@ -179,7 +183,7 @@ void Demo::Predict() {
     for (std::size_t i = 0; i < hospitals_.size(); ++i) {
       const DemoHospital& hospital = hospitals_[i];
       const fs::path out = dir_ / "seg" / hospital.site;
-      if (!hospital.held_out.empty()) federation_->Import(hospital.site, hospital.held_out, hospital.validation);
+      if (!hospital.held_out.empty()) federation_->Import(hospital.site, hospital.held_out, RolesFile(hospital.site));
       federation_->Predict(hospital.site, hospital.held_out.empty() ? "validation" : "new", out);
       MeasureSite(cohorts_[i], out);
       line.Update(static_cast<double>(i + 1) / static_cast<double>(hospitals_.size()));

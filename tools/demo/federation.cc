@@ -103,8 +103,9 @@ void DemoFederation::Approve(v1::Admin::Stub& admin, const std::string& site, Ch
   }
 }
 
-void DemoFederation::Import(const std::string& site, const std::filesystem::path& folder, std::int64_t validation) {
-  Site(site, "import", {folder.string(), "--validation", std::to_string(validation)});
+void DemoFederation::Import(const std::string& site, const std::filesystem::path& folder,
+                            const std::filesystem::path& roles) {
+  Site(site, "import", {folder.string(), "--roles", roles.string()});
 }
 
 void DemoFederation::Serve(const std::string& site, int threads) {

@@ -27,8 +27,8 @@ class DemoFederation {
 
   // Invitation, key and request at the site, approval at the hub.
   void Enrol(const std::string& site);
-  // Images stay where they are; `validation` of the site's patients are kept out of training.
-  void Import(const std::string& site, const std::filesystem::path& folder, std::int64_t validation);
+  // Images stay where they are; `roles` is the site's list of roles.
+  void Import(const std::string& site, const std::filesystem::path& folder, const std::filesystem::path& roles);
   void Serve(const std::string& site, int threads);
   // A reader's file for the desktop program; made once.
   std::filesystem::path AddReader(const std::string& site);

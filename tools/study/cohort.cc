@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/file_store.h"
 #include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/dicom/study_finder.h"
@@ -58,6 +59,18 @@ Cohort LoadCohort(const std::string& site, const std::filesystem::path& folder, 
   cohort.training.erase(split, cohort.training.end());
   cohort.held_out = held_out.empty() ? cohort.validation : LoadPatients(held_out, options);
   return cohort;
+}
+
+void WriteRoles(const Cohort& cohort, const std::filesystem::path& file) {
+  std::string text = "patient,role\n";
+  const auto write = [&](const std::vector<StudyPatient>& patients, const std::string& role) {
+    for (const StudyPatient& patient : patients)
+      text += patient.pet_series.info.patient_id.Reveal() + "," + role + "\n";
+  };
+  write(cohort.training, "training");
+  write(cohort.validation, "validation");
+  write(cohort.held_out, "validation");
+  WriteFileDurably(file, text, 0600);
 }
 
 std::vector<Cohort> LoadHospitals(const std::filesystem::path& folder, const CohortOptions& options) {

@@ -43,6 +43,10 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
 Cohort LoadCohort(const std::string& site, const std::filesystem::path& folder, const std::filesystem::path& held_out,
                   const CohortOptions& options);
 
+// The cohort's roles as a site's own list (`consilium-site import --roles`), so that both draw the same line. Patients
+// held out besides are for validation; the demo takes them in without their contours.
+void WriteRoles(const Cohort& cohort, const std::filesystem::path& file);
+
 // The hospitals SITE of a folder SITE/PATIENT/..., by name. Throws Error(kInvalidArgument) for fewer than two.
 std::vector<Cohort> LoadHospitals(const std::filesystem::path& folder, const CohortOptions& options);
 

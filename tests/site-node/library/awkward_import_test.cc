@@ -23,7 +23,9 @@ class AwkwardImportTest : public testing::Test {
     shared_ = new Shared();
     shared_->studies = WriteAwkwardStudies(shared_->folder / "images");
     std::filesystem::create_directories(shared_->folder / "site");
-    shared_->library.emplace(shared_->folder / "site", LibraryOptions{}, Device(), shared_->clock);
+    LibraryOptions options;
+    options.roles.test = 0;  // test patients could not be looked at
+    shared_->library.emplace(shared_->folder / "site", options, Device(), shared_->clock);
     shared_->report = shared_->library->Import(shared_->folder / "images");
   }
   static void TearDownTestSuite() { delete shared_; }
@@ -40,6 +42,13 @@ class AwkwardImportTest : public testing::Test {
   }
   static std::int64_t Used() {
     return std::count_if(studies().begin(), studies().end(), [](const AwkwardStudy& study) { return study.used(); });
+  }
+  static std::vector<Finding> Rejected() {
+    std::vector<Finding> rejected;
+    for (const StudyRecord& study : library().Studies())
+      for (const Finding& finding : study.findings)
+        if (finding.kind == FindingKind::kRejected) rejected.push_back(finding);
+    return rejected;
   }
   static CaseLibrary& library() { return *shared_->library; }
   static const std::vector<AwkwardStudy>& studies() { return shared_->studies; }
@@ -65,13 +74,13 @@ std::int64_t Different(const Volume& volume, const std::vector<WrittenSeries>& w
 void ExpectAsWritten(const CaseImages& images, const CaseRecord& record, const AwkwardStudy& study) {
   EXPECT_EQ(Different(images.pet, study.pet), 0);
   EXPECT_EQ(Different(images.ct, study.ct), 0);
-  ASSERT_EQ(images.reference.has_value(), study.labelled) << record.note;
+  ASSERT_EQ(images.reference.has_value(), study.labelled) << record.Note();
   if (study.labelled) {
     EXPECT_EQ(images.reference->CountNonZero(), SmallStudy::kContourVoxels);
-    EXPECT_NE(record.role, CaseRole::kNew);
+    EXPECT_TRUE(record.labelled);
   } else {
-    EXPECT_EQ(record.role, CaseRole::kNew) << "never trained or measured with";
-    EXPECT_THAT(record.note, HasSubstr(study.no_label_words));
+    EXPECT_FALSE(record.labelled) << "never trained or measured with";
+    EXPECT_THAT(record.Note(), HasSubstr(study.no_label_words));
   }
 }
 
@@ -87,13 +96,13 @@ TEST_F(AwkwardImportTest, EveryUsableStudyIsACase) {
 }
 
 TEST_F(AwkwardImportTest, EveryOtherStudyIsQuarantinedWithItsReason) {
-  const auto quarantined = library().Quarantined();
+  const std::vector<Finding> quarantined = Rejected();
   for (const AwkwardStudy& study : studies()) {
     if (study.used()) continue;
     SCOPED_TRACE(study.name + ": " + study.story);
-    EXPECT_TRUE(std::any_of(quarantined.begin(), quarantined.end(), [&](const QuarantinedItem& item) {
+    EXPECT_TRUE(std::any_of(quarantined.begin(), quarantined.end(), [&](const Finding& item) {
       return item.place.string().starts_with(study.place.string()) &&
-             item.reason.find(study.words) != std::string::npos;
+             item.fault.words.find(study.words) != std::string::npos;
     }));
   }
 }
@@ -102,8 +111,8 @@ TEST_F(AwkwardImportTest, ASecondImportChangesNothing) {
   const auto words = [] {
     std::vector<std::string> all;
     for (const CaseRecord& record : library().Cases())
-      all.push_back(record.id.text() + " " + std::string(Name(record.role)) + " " + record.note);
-    for (const QuarantinedItem& item : library().Quarantined()) all.push_back(item.place.string() + " " + item.reason);
+      all.push_back(record.id.text() + " " + std::string(Name(record.role)) + " " + record.Note());
+    for (const Finding& item : Rejected()) all.push_back(item.place.string() + " " + item.fault.words);
     return all;
   };
   const auto before = words();

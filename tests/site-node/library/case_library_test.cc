@@ -45,7 +45,7 @@ class CaseLibraryTest : public testing::Test {
     fs::copy(Images(), folder_ / "images", fs::copy_options::recursive);
     return folder_ / "images";
   }
-  std::unique_ptr<CaseLibrary> Open(LibraryOptions options = {}) {
+  std::unique_ptr<CaseLibrary> Open(const LibraryOptions& options = LibraryOptions()) {
     fs::create_directories(folder_ / "site");
     return std::make_unique<CaseLibrary>(folder_ / "site", options, Device(), clock_);
   }
@@ -84,18 +84,20 @@ class CaseLibraryTest : public testing::Test {
 };
 TemporaryFolder* CaseLibraryTest::shared_ = nullptr;
 
-TEST_F(CaseLibraryTest, TakesInEveryPatientAndKeepsTheLastTwoForMeasuring) {
+TEST_F(CaseLibraryTest, TakesInEveryPatientAndKeepsTwoForMeasuring) {
   const auto library = Open();
   const ImportReport report = library->Import(Images());
   EXPECT_EQ(report.added, 5);
-  EXPECT_TRUE(report.quarantined.empty());
-  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  EXPECT_TRUE(report.Rejected().empty());
+  EXPECT_EQ(report.Quality(), (StudyQuality{5, 0, {}}));
+  EXPECT_EQ(library->Quality(), report.Quality());
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2}));
   const std::vector<CaseRecord> cases = library->Cases();
   ASSERT_EQ(cases.size(), 5U);
-  for (std::size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(cases[i].role, i < 3 ? CaseRole::kTraining : CaseRole::kValidation);
-    EXPECT_THAT(cases[i].id.text(), Not(HasSubstr(cases[i].patient.Reveal()))) << "a pseudonym";
-    EXPECT_FALSE(cases[i].study_date.empty());
+  for (const CaseRecord& record : cases) {
+    EXPECT_THAT(record.id.text(), Not(HasSubstr(record.patient.Reveal()))) << "a pseudonym";
+    EXPECT_FALSE(record.study_date.empty());
+    EXPECT_TRUE(record.labelled && record.present && record.Note().empty());
   }
 }
 
@@ -119,10 +121,10 @@ TEST_F(CaseLibraryTest, LaterPatientsAreForTrainingAndRolesStay) {
   fs::rename(last, folder_ / "later" / last.filename());
   const auto library = Open();
   library->Import(images);
-  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 0}));
+  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2}));
   const auto before = library->Cases();
   library->Import(folder_ / "later");
-  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2}));
   for (const CaseRecord& record : before) EXPECT_EQ(library->Find(record.id)->role, record.role);
 }
 
@@ -133,15 +135,15 @@ TEST_F(CaseLibraryTest, OneCorruptStudyIsNamedAndTheRestIsTakenIn) {
   const auto library = Open();
   const ImportReport report = library->Import(images);
   EXPECT_EQ(report.added, 4);
-  ASSERT_FALSE(report.quarantined.empty());
-  EXPECT_THAT(report.quarantined.front().place.string(), HasSubstr(Patients(images).begin()->filename().string()));
-  EXPECT_FALSE(report.quarantined.front().reason.empty());
-  EXPECT_EQ(library->Quarantined().size(), report.quarantined.size());
+  ASSERT_FALSE(report.Rejected().empty());
+  EXPECT_THAT(report.Rejected().front().place.string(), HasSubstr(Patients(images).begin()->filename().string()));
+  EXPECT_FALSE(report.Rejected().front().fault.words.empty());
+  EXPECT_EQ(library->Quality().quarantined, 1);
 
   // Repaired and imported again, it is in, and no longer quarantined.
   fs::copy_file(Images() / fs::relative(bad, images), bad, fs::copy_options::overwrite_existing);
   EXPECT_EQ(library->Import(images).added, 1);
-  EXPECT_TRUE(library->Quarantined().empty());
+  EXPECT_EQ(library->Quality(), (StudyQuality{5, 0, {}}));
 }
 
 TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
@@ -152,8 +154,9 @@ TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
   library->Import(images);
   EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 1}));
   const CaseRecord record = library->Cases().front();
-  EXPECT_EQ(record.role, CaseRole::kNew);
-  EXPECT_FALSE(record.note.empty());
+  EXPECT_EQ(record.role, CaseRole::kTraining) << "the patient's, for when a contour comes";
+  EXPECT_FALSE(record.labelled);
+  EXPECT_EQ(record.Note(), "no contour (RTSTRUCT) of this patient");
   EXPECT_FALSE(library->Images(record.id).reference);
   EXPECT_TRUE(library->Prepared(record.id, {}).label.empty());
 
@@ -161,7 +164,7 @@ TEST_F(CaseLibraryTest, ACaseWithoutContourIsOnlyPredicted) {
   fs::copy_file(Images() / first.filename() / "PET" / "RTSTRUCT.dcm", first / "PET" / "RTSTRUCT.dcm");
   const ImportReport report = library->Import(images);
   EXPECT_EQ(report.changed.size(), 1U);
-  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2, 0}));
+  EXPECT_EQ(library->Counts(), (CaseCounts{3, 2}));
   EXPECT_TRUE(library->Images(record.id).reference);
 }
 
@@ -181,9 +184,9 @@ TEST_F(CaseLibraryTest, AStudyTooLargeForTheMemoryIsNamedAndTheRestIsTakenIn) {
     report = library->Import(images);
   }
   EXPECT_EQ(report.added, 1);
-  ASSERT_EQ(report.quarantined.size(), 1U);
-  EXPECT_THAT(report.quarantined[0].place.string(), HasSubstr("north-001"));
-  EXPECT_EQ(report.quarantined[0].reason, "there is too little memory for it");
+  ASSERT_EQ(report.Rejected().size(), 1U);
+  EXPECT_THAT(report.Rejected()[0].place.string(), HasSubstr("north-001"));
+  EXPECT_EQ(report.Rejected()[0].fault.words, "there is too little memory for it");
   EXPECT_EQ(library->Cases().front().patient.Reveal(), "valley-001");
   EXPECT_EQ(library->Import(images).added, 1) << "with memory it is taken in";
 }
@@ -197,11 +200,13 @@ TEST_F(CaseLibraryTest, AContourThatMarksNoVoxelIsQuarantinedInWords) {
   const auto library = Open();
   const ImportReport report = library->Import(images);
   EXPECT_EQ(report.added, 5);
-  ASSERT_EQ(report.quarantined.size(), 1U);
-  EXPECT_EQ(report.quarantined[0].place, patients[0] / "PET" / "RTSTRUCT.dcm");
-  EXPECT_THAT(report.quarantined[0].reason, HasSubstr("mark no voxel of this series"));
-  EXPECT_EQ(library->Counts(), (CaseCounts{2, 2, 1})) << "never trained or measured with";
-  EXPECT_EQ(library->Cases().front().note, "the contour cannot be used");
+  ASSERT_EQ(report.Rejected().size(), 1U);
+  EXPECT_EQ(report.Rejected()[0].place, patients[0] / "PET" / "RTSTRUCT.dcm");
+  EXPECT_THAT(report.Rejected()[0].fault.words, HasSubstr("mark no voxel of this series"));
+  EXPECT_EQ(report.Quality().quarantined, 0) << "the study itself is used, for prediction";
+  EXPECT_EQ(library->Counts().unlabelled, 1) << "never trained or measured with";
+  EXPECT_EQ(library->Cases().front().Note(), "the contour cannot be used");
+  EXPECT_EQ(library->Import(images).Rejected().size(), 1U) << "said again, though nothing is read again";
 }
 
 TEST_F(CaseLibraryTest, SamplesAreMadeOnceForAPlan) {
@@ -238,9 +243,9 @@ TEST_F(CaseLibraryTest, ACaseWhoseFilesAreGoneIsLeftOutOfARound) {
   const auto library = Open();
   library->Import(images);
   fs::remove_all(*Patients(images).begin());
-  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).samples.size(), 2U);
-  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}).patients, 2);
-  EXPECT_EQ(library->Prepared(CaseRole::kValidation, {}).samples.size(), 2U);
+  const PreparedCases training = library->Prepared(CaseRole::kTraining, {});
+  EXPECT_EQ(training.samples.size() + library->Prepared(CaseRole::kValidation, {}).samples.size(), 4U);
+  EXPECT_EQ(training.patients, std::ssize(training.samples));
 }
 
 // Three studies of north-001 (other seeds give other images under the same number) and one of north-002.
@@ -249,9 +254,9 @@ TEST_F(CaseLibraryTest, APatientWithThreeStudiesIsOnePatient) {
     WritePhantoms({.dir = folder_ / "images" / std::to_string(seed), .patients = 1, .style = "north", .seed = seed});
   }
   WritePhantoms({.dir = folder_ / "images" / "other", .patients = 1, .style = "north", .seed = 24, .first_patient = 2});
-  const auto library = Open({.validation_patients = 0});
+  const auto library = Open({.roles = {.validation_patients = 0}});
   ASSERT_EQ(library->Import(folder_ / "images").added, 4);
-  EXPECT_EQ(library->Counts(), (CaseCounts{4, 0, 0})) << "cases stay cases";
+  EXPECT_EQ(library->Counts(), (CaseCounts{4})) << "cases stay cases";
   EXPECT_EQ(library->Patients(), (LibraryPatients{2, 0})) << "people are counted, not their studies";
   const PreparedCases training = library->Prepared(CaseRole::kTraining, {});
   EXPECT_EQ(training.samples.size(), 4U);
@@ -327,7 +332,8 @@ TEST_F(CaseLibraryTest, StopsWhenAskedAndHasAddedNothing) {
   const auto library = Open();
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(ErrorOf([&] { library->Import(Images(), {.stop = stop.get_token()}); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(ErrorOf([&] { library->Import(Images(), {.progress = {}, .stop = stop.get_token()}); }).code(),
+            ErrorCode::kCancelled);
   EXPECT_TRUE(library->Cases().empty());
 }
 

@@ -66,7 +66,7 @@ TEST_F(ImportResistanceTest, NamesMayHoldAnyBytes) {
   const auto library = Open();
   const ImportReport report = library->Import(images_);
   EXPECT_EQ(report.added, std::ssize(names));
-  EXPECT_TRUE(report.quarantined.empty());
+  EXPECT_TRUE(report.Rejected().empty());
   for (const CaseRecord& record : library->Cases()) {
     const CaseImages images = library->Images(record.id);
     ASSERT_TRUE(images.reference);
@@ -109,7 +109,7 @@ TEST_F(ImportResistanceTest, LoopsOfLinksEnd) {
   const auto library = Open();
   const ImportReport report = library->Import(images_);
   EXPECT_EQ(report.added, 1);
-  EXPECT_TRUE(report.quarantined.empty());
+  EXPECT_TRUE(report.Rejected().empty());
   ExpectNothingNew(*library);
 }
 
@@ -135,7 +135,7 @@ TEST_F(ImportResistanceTest, AStudySplitOverFoldersIsOne) {
   const auto library = Open();
   const ImportReport report = library->Import(images_);
   EXPECT_EQ(report.added, 1);
-  EXPECT_TRUE(report.quarantined.empty());
+  EXPECT_TRUE(report.Rejected().empty());
   const auto images = library->Images(library->Cases().front().id);
   EXPECT_EQ(images.pet.geometry.size.z, 6);
   EXPECT_EQ(images.ct.geometry.size.z, 12);
@@ -154,14 +154,15 @@ TEST_F(ImportResistanceTest, FilesThatAreStillBeingWrittenAreTakenInLater) {
     WriteFileBytes(slice, bytes.substr(0, there));
     const ImportReport report = library->Import(images_);
     EXPECT_THAT(PatientsOf(*library), testing::ElementsAre("AW-001"));
-    ASSERT_FALSE(report.quarantined.empty());
-    EXPECT_TRUE(std::any_of(report.quarantined.begin(), report.quarantined.end(), [](const QuarantinedItem& item) {
-      return item.reason.find("not readable: ") != std::string::npos;
+    const std::vector<Finding> rejected = report.Rejected();
+    ASSERT_FALSE(rejected.empty());
+    EXPECT_TRUE(std::any_of(rejected.begin(), rejected.end(), [](const Finding& finding) {
+      return finding.fault.words.find("not readable: ") != std::string::npos;
     }));
   }
   WriteFileBytes(slice, bytes);
   EXPECT_EQ(library->Import(images_).added, 1);
-  EXPECT_TRUE(library->Quarantined().empty());
+  EXPECT_EQ(library->Quality().quarantined, 0);
   ExpectNothingNew(*library);
 }
 
@@ -169,18 +170,18 @@ TEST_F(ImportResistanceTest, FilesThatAreStillBeingWrittenAreTakenInLater) {
 TEST_F(ImportResistanceTest, FilesThatGoAwayDuringTheImportDoNotStopTheOthers) {
   for (const int number : {1, 2, 3, 4}) Write(number, std::to_string(number));
   bool done = false;
-  const auto spoil = [&](double fraction, const std::string&) {
-    if (done || fraction <= 0.5) return;
+  const auto spoil = [&](const ImportProgress& progress) {
+    if (done || progress.what != kReadingStudies) return;
     done = true;
     fs::remove_all(images_ / "2");
     fs::resize_file(images_ / "3/CT/005.dcm", fs::file_size(images_ / "3/CT/005.dcm") - 100);
   };
   const auto library = Open();
-  const ImportReport report = library->Import(images_, {.progress = spoil});
+  const ImportReport report = library->Import(images_, {.progress = spoil, .stop = {}});
   ASSERT_TRUE(done);
   EXPECT_EQ(report.added, 2);
   EXPECT_THAT(PatientsOf(*library), testing::ElementsAre("AW-001", "AW-004"));
-  EXPECT_EQ(report.quarantined.size(), 2U);
+  EXPECT_EQ(report.Rejected().size(), 2U);
 }
 
 }  // namespace

@@ -1,0 +1,457 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/library/case_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace consilium {
+namespace {
+
+constexpr std::string_view kMigrations[] = {R"sql(
+CREATE TABLE cases(
+  id TEXT PRIMARY KEY, role TEXT NOT NULL, patient TEXT NOT NULL, study_date TEXT NOT NULL, note TEXT NOT NULL,
+  stamp TEXT NOT NULL, added_ms INTEGER NOT NULL);
+CREATE TABLE files(
+  case_id TEXT NOT NULL REFERENCES cases(id) ON DELETE CASCADE, kind TEXT NOT NULL, position INTEGER NOT NULL,
+  path TEXT NOT NULL, PRIMARY KEY(case_id, kind, position));
+CREATE TABLE quarantine(
+  place TEXT NOT NULL, reason TEXT NOT NULL, folder TEXT NOT NULL, PRIMARY KEY(place, reason));
+CREATE TABLE generation(value INTEGER NOT NULL);
+INSERT INTO generation VALUES(0);
+)sql",
+                                            // Roles of patients, verdicts of studies, versions of labels.
+                                            R"sql(
+CREATE TABLE patients(patient TEXT PRIMARY KEY, role TEXT NOT NULL, decided_ms INTEGER NOT NULL);
+INSERT INTO patients SELECT patient, CASE WHEN MAX(role = 'validation') THEN 'validation' ELSE 'training' END,
+  MIN(added_ms) FROM cases GROUP BY patient;
+CREATE TABLE labels(
+  case_id TEXT NOT NULL REFERENCES cases(id) ON DELETE CASCADE, version INTEGER NOT NULL, source TEXT NOT NULL,
+  author TEXT NOT NULL, model TEXT NOT NULL, training INTEGER NOT NULL, trouble TEXT NOT NULL, place TEXT NOT NULL,
+  digest TEXT NOT NULL, added_ms INTEGER NOT NULL, PRIMARY KEY(case_id, version));
+ALTER TABLE cases DROP COLUMN role;
+ALTER TABLE cases RENAME COLUMN note TO no_label;
+ALTER TABLE cases RENAME COLUMN stamp TO images_stamp;
+ALTER TABLE cases ADD COLUMN label_stamp TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN study TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN present INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE cases ADD COLUMN chosen_label INTEGER;
+CREATE VIEW labels_in_use AS
+  SELECT case_id, COALESCE(MAX(CASE WHEN version = chosen_label THEN version END), MAX(version)) AS version
+  FROM labels JOIN cases ON cases.id = case_id WHERE training = 1 AND trouble = '' GROUP BY case_id;
+CREATE TABLE studies(
+  id TEXT PRIMARY KEY, patient TEXT NOT NULL, study_date TEXT NOT NULL, place TEXT NOT NULL, folder TEXT NOT NULL,
+  used INTEGER NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL);
+CREATE TABLE findings(
+  study TEXT NOT NULL REFERENCES studies(id) ON DELETE CASCADE, kind TEXT NOT NULL, place TEXT NOT NULL,
+  reason TEXT NOT NULL, words TEXT NOT NULL);
+CREATE INDEX findings_of_study ON findings(study);
+DROP TABLE quarantine;
+CREATE TABLE runs(run TEXT PRIMARY KEY, active INTEGER NOT NULL, seen_ms INTEGER NOT NULL);
+UPDATE cases SET images_stamp = '';
+)sql"};
+
+Error Unknown(std::string_view what, const std::string& name) {
+  return {ErrorCode::kDataLoss, fmt::format("the library holds an unknown {} `{}`", what, name),
+          "Move library.sqlite away and import again."};
+}
+
+CaseRole RoleFrom(const std::string& name) {
+  if (const auto role = RoleNamed(name)) return *role;
+  throw Unknown("role", name);
+}
+
+QuarantineReason ReasonFrom(const std::string& name) {
+  for (const QuarantineReason reason : kAllQuarantineReasons)
+    if (Name(reason) == name) return reason;
+  throw Unknown("reason", name);
+}
+
+FindingKind KindFrom(const std::string& name) {
+  for (const FindingKind kind :
+       {FindingKind::kRejected, FindingKind::kLeftOut, FindingKind::kNoLabel, FindingKind::kNote})
+    if (Name(kind) == name) return kind;
+  throw Unknown("finding", name);
+}
+
+LabelKind KindOfLabelFrom(const std::string& name) {
+  for (const LabelKind kind : {LabelKind::kRtStruct, LabelKind::kSeg, LabelKind::kNifti})
+    if (Name(kind) == name) return kind;
+  throw Unknown("kind of label", name);
+}
+
+std::int64_t Milliseconds(WallTime time) { return time.time_since_epoch().count(); }
+
+std::string Below(const std::filesystem::path& folder) {
+  const std::string text = folder.string();
+  return text.ends_with('/') ? text : text + "/";
+}
+
+}  // namespace
+
+std::string_view Name(FindingKind kind) {
+  switch (kind) {
+    case FindingKind::kRejected: return "rejected";
+    case FindingKind::kLeftOut: return "left-out";
+    case FindingKind::kNoLabel: return "no-label";
+    case FindingKind::kNote: return "note";
+  }
+  Ensure(false, "unknown kind of finding");
+  return {};
+}
+
+std::string CaseRecord::Note() const {
+  if (!present) return "its files are no longer there; import it from where it lies now";
+  if (labelled) return {};
+  return no_label.empty() ? "no label may be used for training" : no_label;
+}
+
+bool NaturalLess(std::string_view a, std::string_view b) {
+  const auto digits = [](std::string_view text) {
+    std::size_t n = 0;
+    while (n < text.size() && text[n] >= '0' && text[n] <= '9') ++n;
+    return n;
+  };
+  const auto value = [](std::string_view run) {
+    run.remove_prefix(std::min(run.find_first_not_of('0'), run.size()));
+    return run;
+  };
+  std::string_view x = a, y = b;
+  while (!x.empty() && !y.empty()) {
+    const std::size_t n = digits(x), m = digits(y);
+    if (n > 0 && m > 0) {
+      const std::string_view p = value(x.substr(0, n)), q = value(y.substr(0, m));
+      if (p.size() != q.size()) return p.size() < q.size();
+      if (p != q) return p < q;
+      x.remove_prefix(n);
+      y.remove_prefix(m);
+    } else {
+      if (x.front() != y.front()) return x.front() < y.front();
+      x.remove_prefix(1);
+      y.remove_prefix(1);
+    }
+  }
+  return x.empty() != y.empty() ? x.empty() : a < b;
+}
+
+CaseStore::CaseStore(const std::filesystem::path& file, Clock& clock) : clock_(clock), database_(file, kMigrations) {}
+
+void CaseStore::Changed() { database_.Run("UPDATE generation SET value = value + 1"); }
+
+PatientRoles CaseStore::Roles() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT patient, role FROM patients");
+  PatientRoles roles;
+  while (read.Step()) roles.emplace(PatientText(read.Text(0)), RoleFrom(read.Text(1)));
+  return roles;
+}
+
+void CaseStore::AddRoles(const PatientRoles& roles) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement add(database_, "INSERT OR IGNORE INTO patients(patient, role, decided_ms) VALUES(?,?,?)");
+  for (const auto& [patient, role] : roles) {
+    add.Bind(1, patient.Reveal()).Bind(2, Name(role)).Bind(3, Milliseconds(clock_.Wall())).Execute();
+  }
+  transaction.Commit();
+}
+
+std::optional<KnownCase> CaseStore::Known(const CaseId& id) {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT images_stamp, label_stamp, present FROM cases WHERE id = ?");
+  if (!read.Bind(1, id.text()).Step()) return std::nullopt;
+  return KnownCase{read.Text(0), read.Text(1), read.Int(2) != 0};
+}
+
+void CaseStore::Write(const CaseEntry& entry, const StudyRecord& study, std::span<const LabelVersion> labels) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement add(database_,
+                "INSERT INTO cases(id, patient, study_date, no_label, images_stamp, label_stamp, study, added_ms) "
+                "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(id) DO UPDATE SET patient=?2, study_date=?3, no_label=?4, "
+                "images_stamp=?5, label_stamp=?6, study=?7, present=1");
+  add.Bind(1, entry.id.text()).Bind(2, entry.patient.Reveal()).Bind(3, entry.study_date.Reveal());
+  add.Bind(4, entry.no_label).Bind(5, entry.images_stamp).Bind(6, entry.label_stamp).Bind(7, entry.study.text());
+  add.Bind(8, Milliseconds(clock_.Wall())).Execute();
+  Statement forget(database_, "DELETE FROM files WHERE case_id = ?");
+  forget.Bind(1, entry.id.text()).Execute();
+  Statement file(database_, "INSERT INTO files(case_id, kind, position, path) VALUES(?,?,?,?)");
+  const auto put = [&](std::string_view kind, const std::vector<std::filesystem::path>& paths) {
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      file.Bind(1, entry.id.text()).Bind(2, kind).Bind(3, static_cast<std::int64_t>(i)).Bind(4, paths[i].string());
+      file.Execute();
+    }
+  };
+  put("pet", entry.pet);
+  put("ct", entry.ct);
+  for (const LabelVersion& label : labels) PutLabel(entry.id, label);
+  PutStudy(study);
+  Changed();
+  transaction.Commit();
+}
+
+void CaseStore::PutLabel(const CaseId& id, const LabelVersion& label) {
+  Statement add(database_,
+                "INSERT INTO labels VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) "
+                "ON CONFLICT(case_id, version) DO UPDATE SET trouble = ?7, digest = ?9");
+  add.Bind(1, id.text()).Bind(2, label.version).Bind(3, Name(label.kind)).Bind(4, label.author);
+  add.Bind(5, label.model).Bind(6, std::int64_t{label.training}).Bind(7, label.trouble).Bind(8, label.place.string());
+  add.Bind(9, label.digest.Hex()).Bind(10, Milliseconds(label.added)).Execute();
+}
+
+void CaseStore::PutStudy(const StudyRecord& study) {
+  Statement remove(database_, "DELETE FROM studies WHERE id = ?");
+  remove.Bind(1, study.id.text()).Execute();
+  Statement add(database_,
+                "INSERT INTO studies(id, patient, study_date, place, folder, used, reason, words) "
+                "VALUES(?,?,?,?,?,?,?,?)");
+  add.Bind(1, study.id.text()).Bind(2, study.patient.Reveal()).Bind(3, study.study_date.Reveal());
+  add.Bind(4, study.place.string()).Bind(5, study.folder.string()).Bind(6, std::int64_t{study.used});
+  add.Bind(7, study.used ? "" : Name(study.fault.reason)).Bind(8, study.fault.words).Execute();
+  Statement finding(database_, "INSERT INTO findings(study, kind, place, reason, words) VALUES(?,?,?,?,?)");
+  for (const Finding& one : study.findings) {
+    finding.Bind(1, study.id.text()).Bind(2, Name(one.kind)).Bind(3, one.place.string());
+    finding.Bind(4, Name(one.fault.reason)).Bind(5, one.fault.words).Execute();
+  }
+}
+
+void CaseStore::SetPresent(const CaseId& id, bool present) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement set(database_, "UPDATE cases SET present = ?2 WHERE id = ?1 AND present <> ?2");
+  set.Bind(1, id.text()).Bind(2, std::int64_t{present}).Execute();
+  if (database_.Changes() > 0) Changed();
+  transaction.Commit();
+}
+
+std::vector<CaseId> CaseStore::Finish(const std::filesystem::path& folder, std::span<const StudyRecord> studies,
+                                      const std::set<CaseId>& present) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  const std::string below = Below(folder);
+  Statement forget(database_,
+                   "DELETE FROM studies WHERE folder = ?1 OR place = ?1 OR substr(place, 1, length(?2)) = ?2");
+  forget.Bind(1, folder.string()).Bind(2, below).Execute();
+  for (const StudyRecord& study : studies) PutStudy(study);
+
+  std::vector<CaseId> gone;
+  Statement inside(database_,
+                   "SELECT id FROM cases JOIN files ON case_id = id AND kind = 'pet' AND position = 0 "
+                   "WHERE present = 1 AND substr(path, 1, length(?1)) = ?1");
+  inside.Bind(1, below);
+  while (inside.Step()) {
+    const CaseId id(inside.Text(0));
+    if (!present.contains(id)) gone.push_back(id);
+  }
+  for (const CaseId& id : gone) {
+    Statement set(database_, "UPDATE cases SET present = 0 WHERE id = ?");
+    set.Bind(1, id.text()).Execute();
+  }
+  if (!gone.empty()) Changed();
+  transaction.Commit();
+  return gone;
+}
+
+std::vector<CaseRecord> CaseStore::Cases() {
+  std::lock_guard lock(mutex_);
+  std::vector<CaseRecord> cases = CasesLocked("");
+  std::stable_sort(cases.begin(), cases.end(), [](const CaseRecord& a, const CaseRecord& b) {
+    return NaturalLess(a.patient.Reveal(), b.patient.Reveal());
+  });
+  return cases;
+}
+
+std::optional<CaseRecord> CaseStore::Find(const CaseId& id) {
+  std::lock_guard lock(mutex_);
+  if (id.empty()) return std::nullopt;
+  std::vector<CaseRecord> cases = CasesLocked(id.text());
+  return cases.empty() ? std::nullopt : std::optional(std::move(cases.front()));
+}
+
+std::vector<CaseRecord> CaseStore::CasesLocked(const std::string& only) {
+  Statement read(database_,
+                 "SELECT id, study, role, version IS NOT NULL, present, patient, study_date, no_label FROM cases "
+                 "JOIN patients USING(patient) LEFT JOIN labels_in_use ON case_id = id "
+                 "WHERE id = ?1 OR ?1 = '' ORDER BY id");
+  read.Bind(1, only);
+  std::vector<CaseRecord> cases;
+  while (read.Step()) {
+    cases.push_back({CaseId(read.Text(0)), StudyId(read.Text(1)), RoleFrom(read.Text(2)), read.Int(3) != 0,
+                     read.Int(4) != 0, PatientText(read.Text(5)), PatientText(read.Text(6)), read.Text(7)});
+  }
+  return cases;
+}
+
+std::vector<std::filesystem::path> CaseStore::Files(const CaseId& id, std::string_view kind) {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT path FROM files WHERE case_id = ? AND kind = ? ORDER BY position");
+  read.Bind(1, id.text()).Bind(2, kind);
+  std::vector<std::filesystem::path> files;
+  while (read.Step()) files.emplace_back(read.Text(0));
+  return files;
+}
+
+std::vector<StudyRecord> CaseStore::Studies() {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, std::vector<Finding>> findings;
+  Statement each(database_, "SELECT study, kind, place, reason, words FROM findings ORDER BY rowid");
+  while (each.Step())
+    findings[each.Text(0)].push_back({KindFrom(each.Text(1)), each.Text(2), {ReasonFrom(each.Text(3)), each.Text(4)}});
+  Statement read(database_,
+                 "SELECT id, patient, study_date, place, folder, used, reason, words FROM studies ORDER BY place, id");
+  std::vector<StudyRecord> studies;
+  while (read.Step()) {
+    StudyRecord study;
+    study.id = StudyId(read.Text(0));
+    study.patient = PatientText(read.Text(1));
+    study.study_date = PatientText(read.Text(2));
+    study.place = read.Text(3);
+    study.folder = read.Text(4);
+    study.used = read.Int(5) != 0;
+    if (!study.used) study.fault = {ReasonFrom(read.Text(6)), read.Text(7)};
+    if (const auto found = findings.find(study.id.text()); found != findings.end())
+      study.findings = std::move(found->second);
+    studies.push_back(std::move(study));
+  }
+  return studies;
+}
+
+StudyQuality CaseStore::Quality() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT used, reason, COUNT(*) FROM studies GROUP BY used, reason");
+  StudyQuality quality;
+  while (read.Step()) {
+    quality.studies += read.Int(2);
+    if (read.Int(0) != 0) continue;
+    quality.quarantined += read.Int(2);
+    quality.reasons[ReasonFrom(read.Text(1))] = read.Int(2);
+  }
+  return quality;
+}
+
+std::int64_t CaseStore::Generation() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT value FROM generation");
+  read.Step();
+  return read.Int(0);
+}
+
+LibraryPatients CaseStore::Patients() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_,
+                 "SELECT role, COUNT(DISTINCT patient) FROM cases JOIN patients USING(patient) "
+                 "JOIN labels_in_use ON case_id = id WHERE present = 1 GROUP BY role");
+  LibraryPatients patients;
+  while (read.Step()) {
+    const CaseRole role = RoleFrom(read.Text(0));
+    if (role == CaseRole::kTraining) patients.training = read.Int(1);
+    if (role == CaseRole::kValidation) patients.validation = read.Int(1);
+  }
+  return patients;
+}
+
+std::vector<LabelVersion> CaseStore::Labels(const CaseId& id) {
+  std::lock_guard lock(mutex_);
+  return LabelsLocked(id);
+}
+
+std::vector<LabelVersion> CaseStore::LabelsLocked(const CaseId& id) {
+  Statement read(database_,
+                 "SELECT version, source, author, model, training, trouble, place, digest, added_ms, "
+                 "version = (SELECT u.version FROM labels_in_use u WHERE u.case_id = ?1) "
+                 "FROM labels WHERE case_id = ?1 ORDER BY version DESC");
+  read.Bind(1, id.text());
+  std::vector<LabelVersion> labels;
+  while (read.Step()) {
+    LabelVersion label;
+    label.version = read.Int(0);
+    label.kind = KindOfLabelFrom(read.Text(1));
+    label.author = read.Text(2);
+    label.model = read.Text(3);
+    label.training = read.Int(4) != 0;
+    label.trouble = read.Text(5);
+    label.place = read.Text(6);
+    label.digest = Digest::FromHex(read.Text(7));
+    label.added = WallTime(std::chrono::milliseconds(read.Int(8)));
+    label.in_use = read.Int(9) != 0;
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+std::int64_t CaseStore::AddLabel(const CaseId& id, const LabelVersion& label) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  const std::vector<LabelVersion> known = LabelsLocked(id);
+  LabelVersion next = label;
+  next.version = known.empty() ? 1 : known.front().version + 1;
+  next.added = clock_.Wall();
+  PutLabel(id, next);
+  Statement newest(database_, "UPDATE cases SET chosen_label = NULL WHERE id = ?");
+  newest.Bind(1, id.text()).Execute();
+  Changed();
+  transaction.Commit();
+  return next.version;
+}
+
+void CaseStore::UseLabel(const CaseId& id, std::optional<std::int64_t> version) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement set(database_, "UPDATE cases SET chosen_label = ?2 WHERE id = ?1");
+  set.Bind(1, id.text());
+  if (version) {
+    set.Bind(2, *version);
+  } else {
+    set.BindNull(2);
+  }
+  set.Execute();
+  Changed();
+  transaction.Commit();
+}
+
+void CaseStore::SetTraining(const CaseId& id, std::int64_t version, bool training) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement set(database_, "UPDATE labels SET training = ?3 WHERE case_id = ?1 AND version = ?2");
+  set.Bind(1, id.text()).Bind(2, version).Bind(3, std::int64_t{training}).Execute();
+  Changed();
+  transaction.Commit();
+}
+
+// The hub has one run at a time: when another is active, those before it have ended.
+void CaseStore::RunIsActive(const RunId& run) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  database_.Run("UPDATE runs SET active = 0");
+  Statement set(database_, "INSERT INTO runs VALUES(?1,1,?2) ON CONFLICT(run) DO UPDATE SET active = 1, seen_ms = ?2");
+  set.Bind(1, run.text()).Bind(2, Milliseconds(clock_.Wall())).Execute();
+  transaction.Commit();
+}
+
+void CaseStore::RunHasEnded(const RunId& run) {
+  std::lock_guard lock(mutex_);
+  Statement set(database_, "UPDATE runs SET active = 0, seen_ms = ?2 WHERE run = ?1");
+  set.Bind(1, run.text()).Bind(2, Milliseconds(clock_.Wall())).Execute();
+}
+
+CaseStore::RunsSeen CaseStore::Runs() {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT run, active FROM runs");
+  RunsSeen runs;
+  while (read.Step()) {
+    if (read.Int(1) != 0) {
+      runs.active = RunId(read.Text(0));
+    } else {
+      ++runs.ended;
+    }
+  }
+  return runs;
+}
+
+}  // namespace consilium

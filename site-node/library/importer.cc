@@ -1,0 +1,354 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#include "site-node/library/importer.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "core/base/as_error.h"
+#include "core/base/digest.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "imaging/dicom/pseudonym.h"
+#include "imaging/dicom/series_reader.h"
+
+namespace consilium {
+namespace fs = std::filesystem;
+namespace {
+
+// Held while an import runs; released when the process ends, however.
+class ImportLock {
+ public:
+  explicit ImportLock(const fs::path& file) : file_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    if (file_ < 0) {
+      throw Error(ErrorCode::kPermissionDenied, fmt::format("cannot open {}: {}", file.string(), std::strerror(errno)),
+                  "Run the command as the account that owns the site's folder.");
+    }
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    ::close(file_);
+    throw Error(ErrorCode::kFailedPrecondition, "another import into this library is running",
+                "Wait until it has ended, then import again.");
+  }
+  ~ImportLock() { ::close(file_); }
+  ImportLock(const ImportLock&) = delete;
+  ImportLock& operator=(const ImportLock&) = delete;
+
+ private:
+  int file_;
+};
+
+// Changes when any of the files does, or the words (the pattern that chooses the contour in them).
+std::string StampOf(std::span<const fs::path> files, std::string_view words) {
+  Sha256 sha;
+  sha.Add(fmt::format("{}\n", words));
+  for (const fs::path& file : files) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) status = {};
+    sha.Add(fmt::format("{}\n{} {} {}.{}\n", file.string(), status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                        status.st_mtim.tv_nsec));
+  }
+  return sha.Finish().Hex();
+}
+
+fs::path Absolute(const fs::path& path) {
+  fs::path absolute = fs::absolute(path).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();  // "images/" is "images"
+}
+
+std::vector<fs::path> Absolute(std::vector<fs::path> files) {
+  for (fs::path& file : files) file = Absolute(file);
+  return files;
+}
+
+CaseScan Look(const fs::path& folder, const FindOptions& find) {
+  try {
+    return FindCases(folder, find);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled) throw;
+    throw Error(ErrorCode::kCancelled, "the import was stopped while it looked at files",
+                "Nothing was taken in yet. Start it again with the same command.");
+  }
+}
+
+// What any label is called here.
+std::string AllPatterns(const LibraryOptions& options) {
+  std::string patterns = options.contours;
+  for (const LabelQuery& label : options.other_labels) patterns += "," + label.patterns;
+  return patterns;
+}
+
+fs::path FolderOf(const fs::path& place) {
+  std::error_code failed;
+  return fs::is_directory(place, failed) ? place : place.parent_path();
+}
+
+}  // namespace
+
+LabelQuery TumourOf(const LibraryOptions& options) {
+  LabelQuery query;
+  query.patterns = options.contours;
+  return query;
+}
+
+LabelQuery QueryOf(LabelQuery query, const LabelVersion& version) {
+  query.accept_automatic = !version.author.empty() || !version.model.empty();
+  return query;
+}
+
+LabelMap ReadAnyLabel(const fs::path& file, const Series& pet, const LibraryOptions& options, bool accept_automatic) {
+  std::vector<LabelQuery> queries = {TumourOf(options)};
+  queries.insert(queries.end(), options.other_labels.begin(), options.other_labels.end());
+  std::exception_ptr first;
+  for (LabelQuery& query : queries) {
+    query.accept_automatic = accept_automatic;
+    try {
+      return ReadLabel(file, pet, query);
+    } catch (const std::exception&) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  std::rethrow_exception(first);
+}
+
+StudyQuality ImportReport::Quality() const {
+  StudyQuality quality;
+  for (const StudyRecord& study : studies) {
+    ++quality.studies;
+    if (study.used) continue;
+    ++quality.quarantined;
+    ++quality.reasons[study.fault.reason];
+  }
+  return quality;
+}
+
+std::vector<Finding> ImportReport::Rejected() const {
+  std::vector<Finding> rejected;
+  for (const StudyRecord& study : studies)
+    for (const Finding& finding : study.findings)
+      if (finding.kind == FindingKind::kRejected) rejected.push_back(finding);
+  return rejected;
+}
+
+Importer::Importer(const fs::path& dir, CaseStore& store, const LabelShelf& labels, const LibraryOptions& options,
+                   std::string_view site_key, std::function<void(const CaseId&)> drop_samples)
+    : dir_(dir),
+      store_(store),
+      labels_(labels),
+      options_(options),
+      site_key_(site_key),
+      drop_samples_(std::move(drop_samples)) {}
+
+ImportReport Importer::Run(const fs::path& folder, const ImportHooks& hooks) {
+  const ImportLock lock(dir_ / "import.lock");
+  folder_ = Absolute(folder);
+  const auto say = [&](const ImportProgress& progress) {
+    if (hooks.progress) hooks.progress(progress);
+  };
+  FindOptions find;
+  find.roi_pattern = AllPatterns(options_);
+  find.scan.stop = hooks.stop;
+  find.scan.progress = [&](std::int64_t done, std::int64_t all) { say({kLookingAtFiles, done, all, 0, 0}); };
+  const CaseScan scan = Look(folder, find);
+  NoteStudies(scan);
+  DecideRoles(scan);
+  const std::int64_t all = std::ssize(scan.cases);
+  for (std::int64_t i = 0; i < all; ++i) {
+    if (hooks.stop.stop_requested()) {
+      throw Error(ErrorCode::kCancelled, fmt::format("the import was stopped after {} of {} studies", i, all),
+                  "What was read is kept. The same command goes on where it stopped.");
+    }
+    TakeIn(scan.cases[static_cast<std::size_t>(i)]);
+    const std::int64_t used = std::ssize(present_);
+    say({kReadingStudies, i + 1, all, used, i + 1 - used});
+  }
+  Finish();
+  LogInfo("imported", {{"added", report_.added}, {"known", report_.known}, {"studies", std::ssize(report_.studies)}});
+  return std::move(report_);
+}
+
+// What has neither patient nor study is counted by its folder: as part of the one study that lies there, or by itself.
+StudyRecord& Importer::StudyOf(const PatientText& patient, const PatientText& study_uid, const fs::path& place) {
+  const fs::path folder = Absolute(FolderOf(place));
+  const bool nameless = patient.empty() && study_uid.empty();
+  StudyId id = MakeStudyId(patient, nameless ? PatientText(folder.string()) : study_uid, site_key_);
+  if (nameless) {
+    if (const auto here = study_in_.find(folder); here != study_in_.end() && !here->second.empty()) id = here->second;
+  }
+  StudyRecord& study = studies_[id];
+  if (!study.id.empty()) return study;
+  study.id = id;
+  study.patient = patient;
+  study.place = folder;
+  study.folder = folder_;
+  return study;
+}
+
+// Every study of which the scan says something, and what it says. Those with a case are not yet `used`.
+void Importer::NoteStudies(const CaseScan& scan) {
+  for (const PatientCase& patient : scan.cases) {
+    for (const Series* series : {&patient.pet, &patient.ct}) {
+      const fs::path place = series->slices.front().file;
+      StudyRecord& study = StudyOf(series->info.patient_id, series->info.study_uid, place);
+      study.study_date = series->info.study_date;
+      for (const std::string& note : series->notes)
+        study.findings.push_back({FindingKind::kNote, Absolute(place.parent_path()), {{}, note}});
+      const auto [here, first] = study_in_.emplace(Absolute(place.parent_path()), study.id);
+      if (!first && here->second != study.id) here->second = StudyId();
+    }
+  }
+  for (const RejectedSeries& rejected : scan.rejected)
+    StudyOf(rejected.patient_id, rejected.study_uid, rejected.place)
+        .findings.push_back({FindingKind::kRejected, rejected.place, rejected.fault});
+  for (const RejectedSeries& other : scan.left_out)
+    StudyOf(other.patient_id, other.study_uid, other.place)
+        .findings.push_back({FindingKind::kLeftOut, other.place, other.fault});
+}
+
+void Importer::DecideRoles(const CaseScan& scan) {
+  std::vector<PatientSeen> seen;
+  for (const PatientCase& patient : scan.cases)
+    seen.push_back({patient.pet.info.patient_id, patient.contour.has_value()});
+  PatientRoles list;
+  if (!options_.roles_file.empty()) list = ReadRoleList(options_.roles_file);
+  store_.AddRoles(ChooseRoles(seen, store_.Roles(), list, options_.roles, site_key_));
+}
+
+// Reads everything once: what is wrong with a case shows here and not in the middle of a round.
+void Importer::ReadImages(const PatientCase& patient) const {
+  ToVolume(patient.pet, MakeSeriesKey(patient.pet, site_key_));
+  ToVolume(patient.ct, MakeSeriesKey(patient.ct, site_key_));
+}
+
+void Importer::TakeIn(const PatientCase& patient) {
+  const SeriesInfo& info = patient.pet.info;
+  StudyRecord& study = StudyOf(info.patient_id, info.study_uid, patient.pet.slices.front().file);
+  CaseEntry entry;
+  entry.id = MakeCaseId(patient.pet, site_key_);
+  const auto reject = [&](QuarantineReason reason, std::string words) {
+    study.findings.push_back(
+        {FindingKind::kRejected, patient.pet.slices.front().file.parent_path(), {reason, std::move(words)}});
+  };
+  if (!seen_.insert(entry.id).second)
+    return reject(QuarantineReason::kDuplicateSlices, "the same PET series is there twice");
+  entry.study = study.id;
+  entry.patient = info.patient_id;
+  entry.study_date = info.study_date;
+  entry.pet = Absolute(FilesOf(patient.pet));
+  entry.ct = Absolute(FilesOf(patient.ct));
+  std::vector<fs::path> images = entry.pet;
+  images.insert(images.end(), entry.ct.begin(), entry.ct.end());
+  entry.images_stamp = StampOf(images, "");
+  entry.label_stamp = StampOf(patient.contour ? std::vector{Absolute(*patient.contour)} : std::vector<fs::path>(),
+                              AllPatterns(options_));
+
+  const std::optional<KnownCase> known = store_.Known(entry.id);
+  const bool same_images = known && known->images_stamp == entry.images_stamp;
+  try {
+    if (!same_images) ReadImages(patient);
+  } catch (const std::exception& failure) {
+    return reject(QuarantineReason::kNotReadable, AsError(failure).what());
+  }
+  study.used = true;
+  StudyOf(patient.ct.info.patient_id, patient.ct.info.study_uid, patient.ct.slices.front().file).used = true;
+  present_.insert(entry.id);
+  const bool same_label = same_images && known->label_stamp == entry.label_stamp;
+  const LabelNews labels = same_label ? KnownLabels(entry.id) : NewLabels(entry.id, patient);
+  entry.no_label = labels.none_because;
+  if (!labels.fault.words.empty()) study.findings.push_back({FindingKind::kRejected, labels.place, labels.fault});
+  if (!entry.no_label.empty()) {
+    ++report_.no_label[entry.no_label];
+    study.findings.push_back({FindingKind::kNoLabel, study.place, {QuarantineReason::kLabel, entry.no_label}});
+  }
+  if (same_label) {
+    ++report_.known;
+    return store_.SetPresent(entry.id, true);
+  }
+  store_.Write(entry, study, labels.changes);
+  if (known) {
+    report_.changed.push_back(entry.id);
+    drop_samples_(entry.id);
+  } else {
+    ++report_.added;
+  }
+}
+
+Importer::LabelNews Importer::KnownLabels(const CaseId& id) {
+  LabelNews news;
+  const std::vector<LabelVersion> versions = store_.Labels(id);
+  if (!versions.empty() && !versions.front().trouble.empty()) {
+    news.place = versions.front().place;
+    news.fault = {QuarantineReason::kLabel, versions.front().trouble};
+  }
+  if (const auto record = store_.Find(id); record && !record->labelled) news.none_because = record->no_label;
+  return news;
+}
+
+// The contour that was found is a new version if its bytes are new. All versions are tried: another pattern of names
+// may make one usable, or no longer.
+Importer::LabelNews Importer::NewLabels(const CaseId& id, const PatientCase& patient) {
+  LabelNews news;
+  std::vector<LabelVersion> versions = store_.Labels(id);
+  std::optional<LabelVersion> fresh;
+  try {
+    if (patient.contour) {
+      fresh.emplace();
+      fresh->version = versions.empty() ? 1 : versions.front().version + 1;
+      fresh->place = news.place = Absolute(*patient.contour);
+      fresh->digest = labels_.Keep(*patient.contour);
+      fresh->added = store_.Now();
+    }
+  } catch (const std::exception& failure) {
+    news.fault = {QuarantineReason::kLabel, AsError(failure).what()};
+    fresh.reset();
+  }
+  const std::optional<Digest> found = fresh ? std::optional(fresh->digest) : std::nullopt;
+  const auto has = [&](const LabelVersion& label) { return found && label.digest == *found; };
+  if (std::any_of(versions.begin(), versions.end(), has)) fresh.reset();
+  if (fresh) versions.insert(versions.begin(), *fresh);
+  bool labelled = false;
+  for (LabelVersion& label : versions) {
+    std::string words;
+    try {
+      ReadAnyLabel(labels_.PathOf(label), patient.pet, options_, QueryOf({}, label).accept_automatic);
+    } catch (const std::exception& failure) {
+      words = AsError(failure).what();
+    }
+    if (has(label) && !words.empty()) news.fault = {QuarantineReason::kLabel, words};
+    labelled = labelled || (words.empty() && label.training);
+    const bool is_new = fresh && label.version == fresh->version;
+    if (!is_new && label.trouble == words) continue;
+    label.trouble = words;
+    news.changes.push_back(label);
+  }
+  if (labelled) return news;
+  news.none_because = patient.contour ? "the contour cannot be used" : patient.no_contour;
+  if (news.none_because.empty()) news.none_because = "no label may be used for training";
+  return news;
+}
+
+void Importer::Finish() {
+  for (auto& [id, study] : studies_) {
+    if (!study.used) {
+      const auto why = std::find_if(study.findings.begin(), study.findings.end(),
+                                    [](const Finding& finding) { return finding.kind == FindingKind::kRejected; });
+      study.fault =
+          why != study.findings.end() ? why->fault : Fault{QuarantineReason::kNoImages, "nothing in it can be used"};
+    }
+    report_.studies.push_back(std::move(study));
+  }
+  std::stable_sort(report_.studies.begin(), report_.studies.end(),
+                   [](const StudyRecord& a, const StudyRecord& b) { return a.place < b.place; });
+  report_.gone = store_.Finish(folder_, report_.studies, present_);
+}
+
+}  // namespace consilium
