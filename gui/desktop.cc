@@ -78,6 +78,7 @@ void Desktop::Show(const FederationView& view) {
   told_ = true;
   heard_ = std::chrono::steady_clock::now();
   rounds_.Show(view);
+  worklist_.ShowStudies(view.studies);
 }
 
 void Desktop::OpenChosen() {

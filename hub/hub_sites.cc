@@ -68,7 +68,9 @@ void Hub::SetData(const SiteId& site, const v1::DataSummary& data) {
   const bool sane = data.training_patients() >= 0 && data.training_patients() <= kMostPatients &&
                     data.validation_patients() >= 0 && data.validation_patients() <= kMostPatients;
   Require(sane, "a site's number of patients must be between 0 and 1,000,000");
-  roster_.SetData(site, data.training_patients(), data.validation_patients());
+  std::optional<StudyCounts> studies;
+  if (data.has_studies()) studies = StudyCountsFromMessage(data.studies());
+  roster_.SetData(site, data.training_patients(), data.validation_patients(), studies);
 }
 
 void Hub::Receive(const SiteId& site, const v1::SiteMessage& message) {

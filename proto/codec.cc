@@ -109,6 +109,21 @@ DiceSummary DiceFromMessage(const v1::Evaluation& evaluation) {
   return dice;
 }
 
+v1::StudyCounts ToMessage(const StudyCounts& counts) {
+  v1::StudyCounts message;
+  message.set_studies(counts.studies);
+  message.set_quarantined(counts.quarantined);
+  for (const auto& [reason, count] : counts.reasons) (*message.mutable_reasons())[reason] = count;
+  return message;
+}
+
+StudyCounts StudyCountsFromMessage(const v1::StudyCounts& message) {
+  StudyCounts counts{message.studies(), message.quarantined(), {}};
+  for (const auto& [reason, count] : message.reasons()) counts.reasons[reason] = count;
+  counts.Validate();
+  return counts;
+}
+
 v1::GridMessage ToMessage(const Geometry& geometry) {
   v1::GridMessage message;
   message.add_size(geometry.size.x);

@@ -13,6 +13,7 @@
 #include "core/data/geometry.h"
 #include "core/data/label_map.h"
 #include "core/data/lesion.h"
+#include "core/data/study_counts.h"
 #include "core/model/metrics.h"
 #include "core/model/model_update.h"
 #include "proto/panel.pb.h"
@@ -42,6 +43,9 @@ v1::UploadHeader ToMessage(const SubmissionId& id, const Digest& digest, std::ui
 SubmissionId SubmissionFromMessage(const v1::UploadHeader& header, const SiteId& site);
 
 DiceSummary DiceFromMessage(const v1::Evaluation& evaluation);  // 0 <= sum <= cases
+
+v1::StudyCounts ToMessage(const StudyCounts& counts);
+StudyCounts StudyCountsFromMessage(const v1::StudyCounts& message);
 
 v1::GridMessage ToMessage(const Geometry& geometry);
 Geometry GeometryFromMessage(const v1::GridMessage& message);

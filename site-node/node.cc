@@ -67,14 +67,13 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
   const SiteCredentials credentials = ReadCredentials(place, passphrase);
   view_.site = settings.site;
   view_.cases = library_.Counts().all();
+  view_.studies = OwnCounts().studies;
   view_.activity = "dialling the hub";
   RefillWaiting();
   const HubLinkOptions link{settings.hub, ProgramVersion(), settings.backoff_first_s, settings.backoff_most_s,
                             std::random_device()()};
-  link_ = std::make_unique<HubLink>(link, credentials, static_cast<HubListener&>(*this), [this] {
-    const LibraryPatients patients = library_.Patients();
-    return PatientCounts{patients.training, patients.validation};
-  });
+  link_ =
+      std::make_unique<HubLink>(link, credentials, static_cast<HubListener&>(*this), [this] { return OwnCounts(); });
   panel_ =
       std::make_unique<PanelServer>(static_cast<PanelData&>(*this), readers_, settings.panel_listen, place.socket());
   worker_ = std::jthread([this](std::stop_token stop) { Work(stop); });

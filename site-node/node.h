@@ -102,6 +102,7 @@ class Node final : private HubListener, private PanelData {
   const PreparedPatients& Prepare(const PrepPlan& plan, const LabelQuery& label, std::stop_token stop);
   void BecameCurrent(const GlobalModel& model);
   void RefillWaiting();
+  PatientCounts OwnCounts();
   void NoteRun(const RunId& run, bool active);
   void Say(const std::string& activity);
 

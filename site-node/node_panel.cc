@@ -177,16 +177,25 @@ PredictionView Node::PredictNow(const CaseId& id, const std::function<bool()>& g
   return ToView(answer.get());
 }
 
+PatientCounts Node::OwnCounts() {
+  const LibraryPatients patients = library_.Patients();
+  const StudyQuality quality = library_.Quality();
+  PatientCounts counts{patients.training, patients.validation, {quality.studies, quality.quarantined, {}}};
+  for (const auto& [reason, count] : quality.reasons) counts.studies.reasons[std::string(Name(reason))] = count;
+  return counts;
+}
+
 void Node::LibraryChanged() {
   {
     std::lock_guard lock(images_mutex_);
     images_.clear();
   }
-  const LibraryPatients patients = library_.Patients();
-  link_->PatientsChanged({patients.training, patients.validation});
+  const PatientCounts counts = OwnCounts();
+  link_->PatientsChanged(counts);
   {
     std::lock_guard lock(mutex_);
     view_.cases = library_.Counts().all();
+    view_.studies = counts.studies;
   }
   RefillWaiting();
 }

@@ -37,6 +37,7 @@ FederationView::Site SiteFromMessage(const v1::SiteView& message) {
   site.validation_patients = message.validation_patients();
   site.dice = message.dice();
   site.last_seen_ms = message.last_seen_ms();
+  if (message.has_studies()) site.studies = StudyCountsFromMessage(message.studies()).Text();
   return site;
 }
 
@@ -94,6 +95,7 @@ FederationView StateFromMessage(const v1::PanelState& message) {
   view.cases = message.cases();
   view.predictions_waiting = message.predictions_waiting();
   view.activity = message.activity();
+  view.studies = StudyCountsFromMessage(message.studies());
   return view;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/data/study_counts.h"
+
 namespace consilium {
 
 // What the desktop knows of the federation: the site node's push, as plain values. Words are those of the messages
@@ -33,6 +35,7 @@ struct FederationView {
     std::int64_t training_patients = 0, validation_patients = 0;  // training -1: not said yet
     double dice = -1;
     std::int64_t last_seen_ms = 0;
+    std::string studies;  // "2 quarantined (1 no-suv, 1 label)"; empty: not said
     friend bool operator==(const Site&, const Site&) = default;
   };
 
@@ -41,6 +44,7 @@ struct FederationView {
   bool hub_connected = false;
   std::int64_t cases = 0, predictions_waiting = 0;
   std::string activity;  // of our own site: "training round 3 (41 %)"
+  StudyCounts studies;   // of our own site
 
   std::string run;  // empty: there was none
   std::string run_name, phase, reason;

@@ -171,6 +171,7 @@ SiteRow RoundsModel::RowOf(const FederationView::Site& site) const {
     row.last_seen = tr("never");
   }
   row.reason = Text(site.reason);
+  row.studies = Text(site.studies);
   return row;
 }
 

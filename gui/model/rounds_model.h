@@ -26,6 +26,7 @@ struct SiteRow {
   QString dice;          // last validation Dice; "-" if none
   QString last_seen;     // "now", "2 min ago"
   QString reason;        // of a rejection or suspension
+  QString studies;       // "2 quarantined (1 label, 1 no-suv)"; empty: not said
   friend bool operator==(const SiteRow&, const SiteRow&) = default;
 };
 

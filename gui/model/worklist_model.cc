@@ -33,6 +33,12 @@ void WorklistModel::Show(const std::vector<CaseItem>& items) {
     Q_EMIT PredictionChanged(now->id);
 }
 
+void WorklistModel::ShowStudies(const StudyCounts& studies) {
+  if (studies.studies == 0) return;  // not said; a folder says itself what it left out
+  const QString text = tr("%1 studies, %2").arg(studies.studies).arg(QString::fromStdString(studies.Text()));
+  left_out.Set(studies.quarantined == 0 ? QString() : text);
+}
+
 void WorklistModel::Open(const std::string& id) {
   if (std::ranges::find(cases(), id, &CaseItem::id) != cases().end()) open.Set(id);
 }

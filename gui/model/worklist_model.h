@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/study_counts.h"
 #include "gui/model/case_content.h"
 #include "gui/model/property.h"
 
@@ -18,8 +19,9 @@ class WorklistModel : public QObject {
  public:
   // Keeps the open case if it is still there; else opens the first one, so that something is shown without a click.
   void Show(const std::vector<CaseItem>& cases);
-  void Open(const std::string& id);  // an unknown id changes nothing
-  void Step(int by);                 // next or previous case, held at the ends
+  void ShowStudies(const StudyCounts& studies);  // into `left_out`: how many cannot be used, by reason
+  void Open(const std::string& id);              // an unknown id changes nothing
+  void Step(int by);                             // next or previous case, held at the ends
 
   // Three lines for the list: patient and, if it is known, the date; what was found.
   static QString Title(const CaseItem& item);

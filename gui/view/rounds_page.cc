@@ -120,6 +120,7 @@ void RoundsPage::ShowSites(const std::vector<SiteRow>& rows) {
     set(kDoing, row.reason.isEmpty() ? row.doing : tr("%1: %2").arg(row.doing, row.reason));
     set(kProgress, {});
     set(kPatients, row.patients);
+    if (row.reason.isEmpty()) table_->item(r, kPatients)->setToolTip(row.studies);
     set(kDice, row.dice);
     set(kState, row.state);
     set(kSeen, row.last_seen);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/terminal.h"
+#include "proto/codec.h"
 
 namespace consilium {
 namespace {
@@ -23,7 +24,8 @@ std::string Hex(const std::string& bytes) {
 
 std::string DataText(const v1::SiteView& site) {
   if (site.training_patients() < 0) return "-";
-  return fmt::format("{} + {} patients", site.training_patients(), site.validation_patients());
+  const std::string patients = fmt::format("{} + {} patients", site.training_patients(), site.validation_patients());
+  return site.has_studies() ? fmt::format("{}, {} quarantined", patients, site.studies().quarantined()) : patients;
 }
 
 std::string CertificateText(const v1::SiteView& site) {
@@ -59,6 +61,23 @@ std::string LeftOut(const v1::FederationState& state) {
     if (site.progress() != "rejected" && site.progress() != "lost") continue;
     text += (text.empty() ? "" : ", ") + site.site() + " (" +
             (site.reason().empty() ? site.progress() : site.progress() + ": " + site.reason()) + ")";
+  }
+  return text;
+}
+
+Json JsonOf(const v1::StudyCounts& studies) {
+  Json json{{"studies", studies.studies()}, {"quarantined", studies.quarantined()}, {"reasons", Json::object()}};
+  for (const auto& [reason, count] : StudyCountsFromMessage(studies).reasons) json["reasons"][reason] = count;
+  return json;
+}
+
+// Of the sites that said it, one line each: what the round's numbers were learnt from.
+std::string StudiesText(const v1::FederationState& state) {
+  std::string text;
+  for (const v1::SiteView& site : state.sites()) {
+    if (!site.has_studies()) continue;
+    text += fmt::format("{}: {} studies, {}\n", site.site(), site.studies().studies(),
+                        StudyCountsFromMessage(site.studies()).Text());
   }
   return text;
 }
@@ -121,16 +140,20 @@ std::string BytesText(std::uint64_t bytes) {
 std::string SitesText(const v1::FederationState& state, WallTime now) {
   if (state.sites_size() == 0) return "No site yet. Invite one: consilium-hub invite NAME\n";
   const std::int64_t now_ms = now.time_since_epoch().count();
+  std::string quality;
   std::string waiting;  // keys are compared on the telephone: whole, and not inside a table
   Table table({"site", "state", "since", "data", "certificate", "last seen"});
   for (const v1::SiteView& site : state.sites()) {
     table.Row({site.site(), site.state(), SpanText(now_ms - site.since_ms()), DataText(site), CertificateText(site),
                SeenText(site, now_ms)});
+    if (site.studies().quarantined() > 0)
+      quality += fmt::format("{}: of {} studies {}\n", site.site(), site.studies().studies(),
+                             StudyCountsFromMessage(site.studies()).Text());
     if (site.state() != "waiting") continue;
     waiting += fmt::format("{} waits with the key {}\n  If the hospital reads out the same: consilium-hub approve {}\n",
                            site.site(), site.key_fingerprint(), site.site());
   }
-  return table.Text() + waiting;
+  return table.Text() + quality + waiting;
 }
 
 std::string InvitationsText(const v1::InvitationsReply& reply) {
@@ -164,6 +187,7 @@ std::string SitesJson(const v1::FederationState& state) {
                              {"certificate_days_left", site.certificate_days_left()},
                              {"key_fingerprint", site.key_fingerprint()},
                              {"last_seen_ms", site.last_seen_ms()}});
+    if (site.has_studies()) json["sites"].back()["studies"] = JsonOf(site.studies());
   }
   return json.dump(2) + "\n";
 }
@@ -222,7 +246,7 @@ std::string RunText(const v1::FederationState& state) {
   }
   return fmt::format("Run {}   model {} (version {}, {})\n", run.run(), Hex(run.model()).substr(0, 12),
                      run.model_version(), BytesText(run.model_bytes())) +
-         (run.history_size() > 0 ? table.Text() : "") + RunLine(state) + "\n";
+         (run.history_size() > 0 ? table.Text() : "") + StudiesText(state) + RunLine(state) + "\n";
 }
 
 std::string RunJson(const v1::RunView& run) { return JsonOf(run).dump(2) + "\n"; }

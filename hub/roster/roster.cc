@@ -20,8 +20,8 @@ constexpr std::size_t kRequestLimit = 8 << 10;
 constexpr std::array<std::string_view, 4> kStandings = {"waiting", "approved", "suspended", "revoked"};
 constexpr std::array<std::string_view, 4> kInvitationStates = {"open", "expired", "waiting", "used"};
 constexpr char kColumns[] =
-    "SELECT site, display_name, state, since_ms, key_fingerprint, certificate, training, validation, last_seen_ms "
-    "FROM sites ";
+    "SELECT site, display_name, state, since_ms, key_fingerprint, certificate, training, validation, last_seen_ms, "
+    "studies, quarantined FROM sites ";
 
 std::int64_t Milliseconds(WallTime time) { return time.time_since_epoch().count(); }
 WallTime FromMilliseconds(std::int64_t value) { return WallTime(std::chrono::milliseconds(value)); }
@@ -30,20 +30,6 @@ SiteStanding StandingFrom(const std::string& text) {
   const auto* found = std::ranges::find(kStandings, text);
   if (found == kStandings.end()) throw Error(ErrorCode::kDataLoss, "the roster holds a site in state '" + text + "'");
   return static_cast<SiteStanding>(found - kStandings.begin());
-}
-
-SiteRecord RecordOf(const Statement& row) {
-  SiteRecord record;
-  record.site = SiteId(row.Text(0));
-  record.display_name = row.Text(1);
-  record.standing = StandingFrom(row.Text(2));
-  record.since = FromMilliseconds(row.Int(3));
-  record.key_fingerprint = row.Text(4);
-  if (!row.IsNull(5)) record.certificate = Certificate::FromDer(row.Blob(5));
-  record.training_patients = row.Int(6);
-  record.validation_patients = row.Int(7);
-  record.last_seen = FromMilliseconds(row.Int(8));
-  return record;
 }
 
 SiteId SiteIdFromName(const std::string& name) {
@@ -256,9 +242,39 @@ Certificate Roster::AddAdministrator(const std::string& name, std::span<const st
   return certificate;
 }
 
-void Roster::SetData(const SiteId& site, std::int64_t training, std::int64_t validation) {
-  Statement update(database_, "UPDATE sites SET training = ?, validation = ? WHERE site = ?");
-  update.Bind(1, training).Bind(2, validation).Bind(3, site.text()).Execute();
+SiteRecord Roster::RecordOf(const Statement& row) const {
+  SiteRecord record;
+  record.site = SiteId(row.Text(0));
+  record.display_name = row.Text(1);
+  record.standing = StandingFrom(row.Text(2));
+  record.since = FromMilliseconds(row.Int(3));
+  record.key_fingerprint = row.Text(4);
+  if (!row.IsNull(5)) record.certificate = Certificate::FromDer(row.Blob(5));
+  record.training_patients = row.Int(6);
+  record.validation_patients = row.Int(7);
+  record.last_seen = FromMilliseconds(row.Int(8));
+  if (row.Int(9) < 0) return record;
+  record.studies = StudyCounts{row.Int(9), row.Int(10), {}};
+  Statement reasons(database_, "SELECT reason, studies FROM quarantined WHERE site = ?");
+  reasons.Bind(1, record.site.text());
+  while (reasons.Step()) record.studies->reasons[reasons.Text(0)] = reasons.Int(1);
+  return record;
+}
+
+void Roster::SetData(const SiteId& site, std::int64_t training, std::int64_t validation,
+                     const std::optional<StudyCounts>& studies) {
+  Transaction transaction(database_);
+  Statement update(database_,
+                   "UPDATE sites SET training = ?, validation = ?, studies = ?, quarantined = ? WHERE site = ?");
+  update.Bind(1, training).Bind(2, validation).Bind(3, studies ? studies->studies : -1);
+  update.Bind(4, studies ? studies->quarantined : 0).Bind(5, site.text()).Execute();
+  Statement forget(database_, "DELETE FROM quarantined WHERE site = ?");
+  forget.Bind(1, site.text()).Execute();
+  Statement add(database_, "INSERT INTO quarantined VALUES (?, ?, ?)");
+  if (studies)
+    for (const auto& [reason, count] : studies->reasons)
+      add.Bind(1, site.text()).Bind(2, reason).Bind(3, count).Execute();
+  transaction.Commit();
 }
 
 void Roster::Seen(const SiteId& site, WallTime when) {

@@ -12,6 +12,7 @@
 #include "core/base/ids.h"
 #include "core/base/secret.h"
 #include "core/base/sqlite.h"
+#include "core/data/study_counts.h"
 #include "hub/roster/authority.h"
 
 namespace consilium {
@@ -28,7 +29,8 @@ struct SiteRecord {
   std::optional<Certificate> certificate;
   std::int64_t training_patients = -1;  // -1: the site has not said yet
   std::int64_t validation_patients = 0;
-  WallTime last_seen;  // the epoch: never
+  WallTime last_seen;                       // the epoch: never
+  std::optional<StudyCounts> studies = {};  // nothing: not said
 };
 
 struct Invitation {
@@ -86,12 +88,14 @@ class Roster {
   std::string RequireAdministrator(const std::string& certificate_pem) const;
   Certificate AddAdministrator(const std::string& name, std::span<const std::byte> request);
 
-  void SetData(const SiteId& site, std::int64_t training, std::int64_t validation);
+  void SetData(const SiteId& site, std::int64_t training, std::int64_t validation,
+               const std::optional<StudyCounts>& studies = {});
   void Seen(const SiteId& site, WallTime when);  // the site gave a sign of life
   SiteRecord Get(const SiteId& site) const;      // throws Error(kNotFound) naming the sites there are
   std::vector<SiteRecord> All() const;           // by name
 
  private:
+  SiteRecord RecordOf(const Statement& row) const;
   void SetStanding(const SiteId& site, SiteStanding standing);
 
   Database& database_;

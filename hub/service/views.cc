@@ -100,6 +100,7 @@ v1::SiteView SiteViewOf(const SiteRecord& record, bool connected, const RunState
   view.set_since_ms(record.since.time_since_epoch().count());
   view.set_training_patients(record.training_patients);
   view.set_validation_patients(record.validation_patients);
+  if (record.studies) *view.mutable_studies() = ToMessage(*record.studies);
   view.set_last_seen_ms(record.last_seen.time_since_epoch().count());
   view.set_key_fingerprint(record.key_fingerprint);
   if (record.certificate) {

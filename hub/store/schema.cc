@@ -9,7 +9,7 @@ namespace consilium {
 namespace {
 
 // Each entry is applied once, in order; old ones are never edited.
-constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
 CREATE TABLE federation (name TEXT NOT NULL, id TEXT NOT NULL) STRICT;
 CREATE TABLE sites (
   site TEXT PRIMARY KEY, display_name TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL,
@@ -42,6 +42,14 @@ CREATE TABLE traffic (
 CREATE TABLE audit (
   number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
   subject TEXT NOT NULL, detail TEXT NOT NULL, chain BLOB NOT NULL
+) STRICT;
+)sql",
+                                                         // What sites say of their studies; -1: not said.
+                                                         R"sql(
+ALTER TABLE sites ADD COLUMN studies INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE sites ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE quarantined (
+  site TEXT NOT NULL, reason TEXT NOT NULL, studies INTEGER NOT NULL, PRIMARY KEY (site, reason)
 ) STRICT;
 )sql"};
 

@@ -41,6 +41,7 @@ v1::DataSummary ToMessage(const PatientCounts& counts) {
   v1::DataSummary summary;
   summary.set_training_patients(counts.training);
   summary.set_validation_patients(counts.validation);
+  *summary.mutable_studies() = consilium::ToMessage(counts.studies);
   return summary;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/model/metrics.h"
+#include "core/data/study_counts.h"
 #include "site-node/link/credentials.h"
 #include "site-node/link/orders.h"
 #include "site-node/privacy/privacy_guard.h"
@@ -24,9 +25,11 @@ struct HubLinkOptions {
   std::uint64_t jitter_seed = 0;
 };
 
-// How many patients the site says it has: distinct people, whatever number of studies they have. Numbers only.
+// How many patients the site says it has: distinct people, whatever number of studies they have. Numbers and names of
+// reasons only.
 struct PatientCounts {
   std::int64_t training = 0, validation = 0;
+  StudyCounts studies = {};
 };
 
 enum class Stage { kDownloading, kEvaluating, kTraining, kUploading };

@@ -14,6 +14,7 @@
 #include "core/data/label_map.h"
 #include "core/data/lesion.h"
 #include "core/data/patient_text.h"
+#include "core/data/study_counts.h"
 #include "core/data/volume.h"
 
 namespace consilium {
@@ -28,6 +29,7 @@ struct PanelView {
   std::int64_t cases = 0;
   std::int64_t predictions_waiting = 0;
   std::string activity;  // "training round 3 (41 %)"
+  StudyCounts studies = {};
 };
 
 struct CaseView {

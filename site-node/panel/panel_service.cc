@@ -44,6 +44,7 @@ v1::PanelState ToMessage(const PanelView& view) {
   message.set_cases(view.cases);
   message.set_predictions_waiting(view.predictions_waiting);
   message.set_activity(view.activity);
+  *message.mutable_studies() = consilium::ToMessage(view.studies);
   return message;
 }
 

@@ -14,6 +14,19 @@
 namespace consilium {
 namespace {
 
+TEST(StateFromMessage, TellsOfStudiesThatCannotBeUsed) {
+  v1::PanelState state;
+  state.mutable_studies()->set_studies(9);
+  state.mutable_studies()->set_quarantined(2);
+  (*state.mutable_studies()->mutable_reasons())["no-suv"] = 2;
+  *state.mutable_federation()->add_sites()->mutable_studies() = state.studies();
+  const FederationView view = StateFromMessage(state);
+  EXPECT_EQ(view.studies, (StudyCounts{9, 2, {{"no-suv", 2}}}));
+  EXPECT_EQ(view.sites.at(0).studies, "2 quarantined (2 no-suv)");
+  state.mutable_studies()->set_quarantined(1);
+  EXPECT_THROW(StateFromMessage(state), Error) << "numbers that do not agree";
+}
+
 using ::testing::HasSubstr;
 
 template <class Function>

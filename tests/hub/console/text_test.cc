@@ -37,7 +37,10 @@ v1::FederationState FiveSites() {
       " training_patients: -1 certificate_days_left: 0 } "
       "sites { site: 'north' state: 'approved' since_ms: " +
       Ago(120'000) +
-      " training_patients: 412 validation_patients: 31 certificate_days_left: -1 last_seen_ms: " + Ago(40'000) +
+      " training_patients: 412 validation_patients: 31 certificate_days_left: -1"
+      " studies { studies: 500 quarantined: 5 reasons { key: 'label' value: 1 } reasons { key: 'no-suv' value: 4 } }"
+      " last_seen_ms: " +
+      Ago(40'000) +
       " } "
       "sites { site: 'st-mary' state: 'waiting' since_ms: " +
       Ago(1'000) +
@@ -87,12 +90,13 @@ TEST(BytesText, IsForPeople) {
 
 TEST(SitesText, IsATable) {
   EXPECT_EQ(SitesText(FiveSites(), FakeClock().Wall()),
-            "site     state      since  data               certificate  last seen\n"
-            "coast    connected  3 d    96 + 8 patients    87 d left    now\n"
-            "hill     approved   5 h    -                  0 d left     never\n"
-            "north    approved   2 min  412 + 31 patients  EXPIRED      40 s ago\n"
-            "st-mary  waiting    now    -                  -            never\n"
-            "valley   revoked    2 d    7 + 0 patients     -            2 d ago\n"
+            "site     state      since  data                              certificate  last seen\n"
+            "coast    connected  3 d    96 + 8 patients                   87 d left    now\n"
+            "hill     approved   5 h    -                                 0 d left     never\n"
+            "north    approved   2 min  412 + 31 patients, 5 quarantined  EXPIRED      40 s ago\n"
+            "st-mary  waiting    now    -                                 -            never\n"
+            "valley   revoked    2 d    7 + 0 patients                    -            2 d ago\n"
+            "north: of 500 studies 5 quarantined (4 no-suv, 1 label)\n"
             "st-mary waits with the key 7B:1E-9C:04-11:22\n"
             "  If the hospital reads out the same: consilium-hub approve st-mary\n");
   EXPECT_EQ(SitesText({}, FakeClock().Wall()), "No site yet. Invite one: consilium-hub invite NAME\n");
@@ -133,6 +137,19 @@ TEST(SitesJson, Parses) {
                                               {"certificate_days_left", 87},
                                               {"key_fingerprint", "AA:BB"},
                                               {"last_seen_ms", kNow}}));
+}
+
+TEST(RunText, SaysWhatTheSitesCannotUse) {
+  v1::FederationState state = Running();
+  *state.mutable_sites(1)->mutable_studies() = FiveSites().sites(2).studies();
+  EXPECT_NE(RunText(state).find(": 500 studies, 5 quarantined (4 no-suv, 1 label)\nRound 2"), std::string::npos)
+      << RunText(state);
+}
+
+TEST(SitesJson, HasTheStudiesOfASiteThatSaidIt) {
+  const auto json = nlohmann::json::parse(SitesJson(FiveSites()));
+  EXPECT_EQ(json["sites"][2]["studies"],
+            (nlohmann::json{{"studies", 500}, {"quarantined", 5}, {"reasons", {{"label", 1}, {"no-suv", 4}}}}));
 }
 
 TEST(RunText, ShowsTheRoundsAndWhatHappensNow) {

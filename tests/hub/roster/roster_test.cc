@@ -208,13 +208,16 @@ TEST_F(RosterTest, KeepsWhatSitesSayAndNamesThoseThereAre) {
   Join("north");
   Join("coast");
   EXPECT_EQ(roster_->Get(SiteId("north")).training_patients, -1);  // not said yet
-  roster_->SetData(SiteId("north"), 12, 3);
+  EXPECT_FALSE(roster_->Get(SiteId("north")).studies);
+  roster_->SetData(SiteId("north"), 12, 3, StudyCounts{20, 5, {{"no-suv", 4}, {"label", 1}}});
+  roster_->SetData(SiteId("north"), 12, 3, StudyCounts{20, 4, {{"no-suv", 4}}});
   clock_.Advance(1h);
   roster_->Seen(SiteId("north"), clock_.Wall());
   Open();
   const SiteRecord north = roster_->Get(SiteId("north"));
   EXPECT_EQ(north.training_patients, 12);
   EXPECT_EQ(north.validation_patients, 3);
+  EXPECT_EQ(north.studies, (StudyCounts{20, 4, {{"no-suv", 4}}}));
   EXPECT_EQ(north.last_seen, clock_.Wall());
   EXPECT_EQ(north.display_name, "north");
   ASSERT_EQ(roster_->All().size(), 2U);

@@ -100,7 +100,7 @@ TEST(RunView, EndsWithTheLastModelsResults) {
   EXPECT_EQ(view.final_results(0).site(), "coast");
   EXPECT_EQ(view.final_results(0).dice(), 0.625);
   EXPECT_EQ(view.final_results(1).cases(), 2);
-  const SiteRecord north{kNorth, "North", SiteStanding::kApproved, {}, {}, {}, 10, 2, {}};
+  const SiteRecord north{kNorth, "North", SiteStanding::kApproved, {}, {}, {}, 10, 2, {}, {}};
   const v1::SiteView site = SiteViewOf(north, true, &run, {});
   EXPECT_EQ(site.dice(), 0.875);   // of the last model
   EXPECT_EQ(site.progress(), "");  // the run is over
@@ -109,8 +109,9 @@ TEST(RunView, EndsWithTheLastModelsResults) {
 class SiteViewTest : public testing::Test {
  protected:
   const FakeClock clock_;
-  SiteRecord north_{kNorth, "North Hospital",  SiteStanding::kApproved, clock_.Wall() - 2h, "7B:1E", {}, 412,
-                    31,     clock_.Wall() - 1s};
+  SiteRecord north_{
+      kNorth, "North Hospital", SiteStanding::kApproved, clock_.Wall() - 2h, "7B:1E", {}, 412, 31, clock_.Wall() - 1s,
+      {}};
 };
 
 TEST_F(SiteViewTest, ShowsTheRecordAndWhetherTheSiteIsThere) {
@@ -120,12 +121,17 @@ TEST_F(SiteViewTest, ShowsTheRecordAndWhetherTheSiteIsThere) {
   EXPECT_EQ(view.state(), "approved");
   EXPECT_EQ(view.training_patients(), 412);
   EXPECT_EQ(view.validation_patients(), 31);
+  EXPECT_FALSE(view.has_studies());
   EXPECT_EQ(view.key_fingerprint(), "7B:1E");
   EXPECT_EQ(view.since_ms(), 1'772'460'000'000 - 7'200'000);
   EXPECT_EQ(view.last_seen_ms(), 1'772'460'000'000 - 1'000);
   EXPECT_EQ(view.dice(), -1);
   EXPECT_EQ(view.progress(), "");
   EXPECT_EQ(SiteViewOf(north_, true, nullptr, clock_.Wall()).state(), "connected");
+  north_.studies = StudyCounts{500, 5, {{"no-suv", 4}}};
+  const v1::SiteView told = SiteViewOf(north_, false, nullptr, clock_.Wall());
+  EXPECT_EQ(told.studies().quarantined(), 5);
+  EXPECT_EQ(told.studies().reasons().at("no-suv"), 4);
   north_.standing = SiteStanding::kSuspended;
   EXPECT_EQ(SiteViewOf(north_, false, nullptr, clock_.Wall()).state(), "suspended");
 }

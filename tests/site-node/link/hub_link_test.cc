@@ -79,7 +79,9 @@ class HubLinkTest : public testing::Test {
  protected:
   std::unique_ptr<HubLink> Link(const SiteCredentials& credentials) {
     HubLinkOptions options{hub_.address(), "0.1", 0.02, 0.1, 1};
-    return std::make_unique<HubLink>(options, credentials, heard_, [] { return PatientCounts{7, 2}; });
+    return std::make_unique<HubLink>(options, credentials, heard_, [] {
+      return PatientCounts{7, 2, {20, 1, {{"no-suv", 1}}}};
+    });
   }
   std::unique_ptr<HubLink> Link() { return Link(hub_.CredentialsFor("north")); }
   SealedUpdate Sealed() {
@@ -104,6 +106,8 @@ TEST_F(HubLinkTest, SaysHelloWithItsCountsAndIsKnownByItsCertificate) {
   EXPECT_EQ(hello.hello().protocol(), kProtocolVersion);
   EXPECT_EQ(hello.hello().data().training_patients(), 7);
   EXPECT_EQ(hello.hello().data().validation_patients(), 2);
+  EXPECT_EQ(hello.hello().data().studies().studies(), 20);
+  EXPECT_EQ(hello.hello().data().studies().reasons().at("no-suv"), 1);
   EXPECT_EQ(hub_.seen().peer, "north");
   EXPECT_TRUE(heard_.WaitUntil([&] { return heard_.connects == 1; }));
 }

@@ -112,7 +112,8 @@ class ThreeCases final : public PanelData {
                   .hub_connected = true,
                   .cases = 3,
                   .predictions_waiting = 1,
-                  .activity = "waiting"};
+                  .activity = "waiting",
+                  .studies = {9, 2, {{"no-pair", 2}}}};
   std::shared_ptr<const ImagesView> images_;
   PredictionView prediction_;
 };
