@@ -30,6 +30,7 @@ GlobalModel FirstModel(const RunPlan& plan) {
   card.network = plan.network;
   card.prep = plan.prep;
   card.patch = plan.train.patch;
+  card.label = plan.Label().Key() + " " + plan.Label().meaning;
   card.seed = static_cast<std::uint64_t>(plan.seed);
   const Parameters parameters = InitialParameters(plan.network, card.seed);
   return ParseModel(SerializeModel(card, parameters), "the plan's first model");
@@ -263,12 +264,16 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
     own.emplace(place, settings, library, options);
     predict = [&](const CaseId& id) { return own->Predict(id); };
   }
+  const auto label_of = [&](const Digest& model) {
+    return own ? own->model->card.Label() : ModelShelf(place.models()).Get(model)->card.Label();
+  };
   const auto predict_one = [&](const CaseRecord& record, Predicted& predicted) {
     const PredictionView prediction = predict(record.id);
     const Series source = library.PetSeries(record.id);
     SegDescription description;
     description.algorithm_version = ProgramVersion();
     description.model_digest = prediction.model;
+    description.code = label_of(prediction.model);
     const auto write = [&](const std::filesystem::path& file) {
       WriteSeg(file, source, prediction.labels, description);
     };

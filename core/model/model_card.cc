@@ -22,6 +22,7 @@ void VisitCard(V& v, Card& card) {
   v.Section("network", card.network);
   v.Section("prep", card.prep);
   v.NewField("patch", card.patch);
+  v.NewField("label", card.label);
   v.Field("federation", card.federation);
   v.Field("run", card.run);
   v.Field("version", card.version);
@@ -92,6 +93,7 @@ ModelCard ModelCardFromJson(std::string_view json, std::string_view name) {
   try {
     card.network.Validate();
     card.prep.Validate();
+    ParseCodedConcept(card.label);
   } catch (const Error& error) {
     throw Error(error.code(), what + ": " + error.what(), error.next_step());
   }

@@ -11,6 +11,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/ids.h"
+#include "core/data/coded_concept.h"
 #include "core/model/network_spec.h"
 #include "core/model/parameters.h"
 #include "core/round/prep_plan.h"
@@ -22,6 +23,7 @@ struct ModelCard {
   NetworkSpec network;
   PrepPlan prep;            // a sample prepared by another plan is refused (compared by digest)
   std::int64_t patch = 48;  // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
+  std::string label = kNeoplasm.Key() + " " + kNeoplasm.meaning;  // what it finds: the plan's; older files mean this
   FederationId federation;
   RunId run;
   ModelVersion version;  // 0 is the initial model; rises by 1 a round
@@ -29,6 +31,8 @@ struct ModelCard {
   Digest parent;             // digest of the model file it was made from; zero for version 0
   std::int64_t sites = 0;    // hospitals whose updates are in this version
   std::int64_t samples = 0;  // training patients behind them
+
+  CodedConcept Label() const { return ParseCodedConcept(label); }
 
   friend bool operator==(const ModelCard&, const ModelCard&) = default;
 };

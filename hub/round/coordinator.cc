@@ -124,6 +124,7 @@ Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std:
   card.network = plan.network;
   card.prep = plan.prep;
   card.patch = plan.train.patch;
+  card.label = plan.Label().Key() + " " + plan.Label().meaning;
   card.federation = parts_.federation;
   card.run = run;
   card.version = ModelVersion(0);
@@ -134,6 +135,9 @@ Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std:
   Require(first->card.prep.digest() == plan.prep.digest(),
           "the given model was trained on data prepared by another plan",
           "Make the plan's [prep] the model's: consilium inspect FILE shows it.");
+  Require(first->card.Label() == plan.Label(),
+          "the given model finds " + first->card.Label().Text() + ", the plan asks for " + plan.Label().Text(),
+          "Make the plan's `labels` the model's, or give another model.");
   card.parent = first->digest;
   return parts_.models.Put(SerializeModel(card, first->parameters));
 }

@@ -24,6 +24,11 @@ void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan) {
                             model.card.prep.digest().Short(), plan.prep.digest().Short()),
                 "Start the run with a model made for its `prep` section, or without --from.");
   }
+  if (model.card.Label() != plan.Label()) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                fmt::format("the model finds {}, the run asks for {}", model.card.Label().Text(), plan.Label().Text()),
+                "Start the run with a model made for its `labels`, or without --from.");
+  }
   if (model.card.network != plan.network) {
     throw Error(ErrorCode::kFailedPrecondition, "the model is of another network than the plan's `network` section",
                 "Start the run with a model of its network, or without --from.");

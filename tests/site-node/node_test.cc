@@ -94,6 +94,7 @@ class NodeTest : public testing::Test {
     ModelCard card;
     card.network = plan.network;
     card.prep = plan.prep;
+    card.label = plan.labels.front();
     const auto bytes = SerializeModel(card, InitialParameters(plan.network, seed));
     const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     hub_.models[ToBytes(DigestOf(bytes))] = text;
@@ -149,6 +150,7 @@ TEST_F(NodeTest, ALabelThatTheSiteDoesNotMapIsRefusedInWordsAndNeverGuessed) {
   OrderTraining(1);
   EXPECT_EQ(NextRefusal(), "this site does not say which of its contours the plan's label SCT 10200004 \"Liver\" is");
   plan_.labels = {"99X 7 The first mass"};  // the service goes on, and what is mapped is trained on
+  model_ = Offer(plan_, 6);
   OrderTraining(1, 2);
   EXPECT_EQ(NextUpdate().metrics.samples, 2);
 }

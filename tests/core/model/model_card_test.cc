@@ -52,6 +52,14 @@ TEST(ModelCardTest, AnOldCardWithoutAPatchGetsTheUsualOne) {
   EXPECT_EQ(ModelCardFromJson(old, "x").patch, 48);
 }
 
+TEST(ModelCardTest, ACardNamesItsLabelAndAnOldOneMeansTheTumour) {
+  ModelCard card = SmallCard();
+  EXPECT_EQ(ModelCardFromJson(Replaced(ToJson(card), "\"label\":\"SCT 108369006 Neoplasm\",", ""), "x"), card);
+  card.label = "SCT 10200004 Liver";
+  EXPECT_EQ(ModelCardFromJson(ToJson(card), "x").Label(), (CodedConcept{"10200004", "SCT", ""}));
+  ExpectBadCard(Replaced(ToJson(card), "SCT 10200004 Liver", "liver"), "`liver` is no code of a label");
+}
+
 TEST(NetworkSpecTest, APatchIsAMultipleOfTheGridFactorWithTwoVoxelsOnTheCoarsestGrid) {
   NetworkSpec network;
   network.features = {4, 8, 16, 32};

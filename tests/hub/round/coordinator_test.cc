@@ -200,11 +200,17 @@ TEST_F(CoordinatorTest, AGivenFirstModelMustBeThePlans) {
   other.network.features = {2, 2};
   ExpectError(ErrorCode::kInvalidArgument, "the given model is another network than the plan's",
               [&] { Start(other, {}, given()); });
+  other = SmallPlan();
+  other.labels = {"SCT 10200004 Liver"};
+  ExpectError(ErrorCode::kInvalidArgument,
+              "the given model finds SCT 108369006 \"Neoplasm\", the plan asks for SCT 10200004 \"Liver\"",
+              [&] { Start(other, {}, given()); });
   EXPECT_FALSE(runs_.Newest());
   Start(SmallPlan(), {}, given());
   EXPECT_EQ(Model().parameters, numbers);
   EXPECT_EQ(Model().card.parent, given().digest);
   EXPECT_EQ(Model().card.patch, SmallPlan().train.patch) << "the run's, not the given model's";
+  EXPECT_EQ(Model().card.Label(), SmallPlan().Label());
 }
 
 TEST_F(CoordinatorTest, ARunGoesFromOrdersOverVerdictsToTheLastModel) {

@@ -119,6 +119,13 @@ TEST_F(LocalRoundTest, AModelForOtherwisePreparedDataIsRefused) {
   EXPECT_THAT(error.what(), HasSubstr(plan_.prep.digest().Short()));
 }
 
+TEST_F(LocalRoundTest, AModelOfAnotherLabelIsRefused) {
+  plan_.labels = {"SCT 10200004 Liver"};
+  const Error error = ErrorOf([&] { Run(round_, 1); });
+  EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+  EXPECT_STREQ(error.what(), "the model finds SCT 108369006 \"Neoplasm\", the run asks for SCT 10200004 \"Liver\"");
+}
+
 TEST_F(LocalRoundTest, AModelOfAnotherNetworkIsRefused) {
   plan_.network.features = {2, 6};
   EXPECT_THAT(ErrorOf([&] { Run(round_, 1); }).what(), HasSubstr("another network"));
