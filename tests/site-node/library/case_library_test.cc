@@ -294,7 +294,7 @@ TEST_F(CaseLibraryTest, AnotherLabelHasItsOwnContours) {
   while (MakePhantomBody(PhantomStyleNamed("coast"), seed, 1).tumours.size() < 2) ++seed;
   WritePhantoms({.dir = folder_ / "images", .patients = 1, .style = "coast", .seed = seed});
   LibraryOptions options;
-  options.validation_patients = 0;
+  options.roles.validation_patients = 0;
   options.contours = "nothing is called so";
   LabelQuery first, absent;
   first.code = {"7", "99X", ""};
