@@ -247,6 +247,22 @@ struct Predicted {
   }
 };
 
+void PrintPredicted(const Predicted& predicted, const nlohmann::json& result, const PredictCommandOptions& options) {
+  if (options.json) {
+    std::cout << result.dump() << "\n";
+  } else {
+    std::cout << predicted.table.Text();
+    if (result.contains("held_out_dice"))
+      std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", predicted.dices.size(),
+                               result["held_out_dice"].get<double>());
+    std::cout << fmt::format(
+        "In {}: the SEG files, predictions.csv (this table), predictions.json (every lesion).\n"
+        "Research use only. Not for diagnosis.\n",
+        options.out.string());
+  }
+  std::cout << std::flush;
+}
+
 }  // namespace
 
 void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options) {
@@ -298,19 +314,7 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
   const nlohmann::json result = predicted.Result();
   WriteFileDurably(options.out / "predictions.json", result.dump(1) + "\n");
   WriteFileDurably(options.out / "predictions.csv", predicted.csv);
-  if (options.json) {
-    std::cout << result.dump() << "\n";
-  } else {
-    std::cout << predicted.table.Text();
-    if (result.contains("held_out_dice"))
-      std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", predicted.dices.size(),
-                               result["held_out_dice"].get<double>());
-    std::cout << fmt::format(
-        "In {}: the SEG files, predictions.csv (this table), predictions.json (every lesion).\n"
-        "Research use only. Not for diagnosis.\n",
-        options.out.string());
-  }
-  std::cout << std::flush;
+  PrintPredicted(predicted, result, options);
   predicted.RequireAll();
 }
 

@@ -9,8 +9,8 @@
 #include <stop_token>
 #include <string>
 
-#include "core/model/metrics.h"
 #include "core/data/study_counts.h"
+#include "core/model/metrics.h"
 #include "site-node/link/credentials.h"
 #include "site-node/link/orders.h"
 #include "site-node/privacy/privacy_guard.h"
