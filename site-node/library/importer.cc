@@ -289,7 +289,10 @@ Importer::LabelNews Importer::KnownLabels(const CaseId& id) {
     news.place = versions.front().place;
     news.fault = {QuarantineReason::kLabel, versions.front().trouble};
   }
-  if (const auto record = store_.Find(id); record && !record->labelled) news.none_because = record->no_label;
+  std::optional<CaseRecord> record = store_.Find(id);
+  if (!record || record->labelled) return news;
+  record->present = true;  // it has just been found
+  news.none_because = record->Note();
   return news;
 }
 

@@ -92,7 +92,9 @@ TEST_F(CaseLabelsTest, ConsentThatIsTakenBackTakesTheSamplesWithIt) {
   EXPECT_EQ(library_->Counts().unlabelled, 1);
   EXPECT_EQ(library_->Cases().front().Note(), "no label may be used for training");
   EXPECT_THAT(ErrorOf([&] { library_->UseLabel(id_, 1); }).what(), HasSubstr("there is no consent to train with it"));
-  EXPECT_EQ(library_->Import(images_).known, 1) << "an import does not bring it back";
+  const ImportReport again = library_->Import(images_);
+  EXPECT_EQ(again.known, 1) << "an import does not bring it back";
+  EXPECT_EQ(again.no_label.at("no label may be used for training"), 1);
   EXPECT_EQ(library_->Counts().unlabelled, 1);
 }
 
