@@ -164,6 +164,7 @@ TEST_F(AcquisitionsTest, AGapBetweenAcquisitionsIsNoGapInThem) {
   WriteSeries(folder_ / "s", pet);
   EXPECT_EQ(Rejection(), "missing slices: largest gap 8.0 mm, spacing 4.0 mm");
   // A rotation of the tube makes three slices: one of them is missing.
+  fs::remove_all(folder_ / "s");
   files.geometry.size.z = 15;
   files.dropped = 5;
   for (int k = 0; k < 15; ++k) files.edits.push_back({{0x00200012}, std::to_string(k / 3), k});
@@ -295,7 +296,7 @@ TEST_F(AcquisitionsTest, MissingSlicesAtAnEndAreKnownByTheirNumber) {
   EXPECT_EQ(Scan().usable.size(), 1u);
   fs::remove(folder_ / "s/004.dcm");
   EXPECT_EQ(Rejection(), "missing slices: 4 of the 5 that NumberOfSlices (0054,0081) names");
-  EXPECT_EQ(Scan().rejected[0].fault.reason, QuarantineReason::kMissingSlices);
+  EXPECT_EQ(Scan().rejected.at(0).fault.reason, QuarantineReason::kMissingSlices);
 }
 
 TEST_F(AcquisitionsTest, AnUnreadableFileAtAnEndIsNotIgnored) {
@@ -308,7 +309,7 @@ TEST_F(AcquisitionsTest, AnUnreadableFileAtAnEndIsNotIgnored) {
     if (like) {
       EXPECT_EQ(Rejection(),
                 "not readable: " + std::string(name) + ", by name a slice of this series that may be missing");
-      EXPECT_EQ(Scan().rejected[0].fault.reason, QuarantineReason::kNotReadable);
+      EXPECT_EQ(Scan().rejected.at(0).fault.reason, QuarantineReason::kNotReadable);
     }
     fs::remove(folder_ / "s" / name);
   }
@@ -337,7 +338,7 @@ TEST_F(AcquisitionsTest, AnUnreadableFileIsHeldAgainstItsNeighboursOnly) {
   scan = Scan();
   ASSERT_EQ(scan.usable.size(), 1u);
   ASSERT_EQ(scan.rejected.size(), 1u);
-  EXPECT_EQ(scan.rejected[0].fault.words,
+  EXPECT_EQ(scan.rejected.at(0).fault.words,
             "not readable: 013.dcm; so there are missing slices: largest gap 8.0 mm, spacing 4.0 mm");
 }
 

@@ -134,7 +134,7 @@ TEST(GantryTilt, WhatNoGantryDoesIsRefused) {
   WriteSeries(folder / "s", files);
   const SeriesScan scan = ScanFolder(folder.path());
   ASSERT_EQ(scan.rejected.size(), 1u);
-  EXPECT_EQ(scan.rejected[0].fault.words, "slices that lean by 50.0 degrees: no gantry tilts so far");
+  EXPECT_EQ(scan.rejected.at(0).fault.words, "slices that lean by 50.0 degrees: no gantry tilts so far");
   files.geometry = Leaning(40);
   files.edits = {{{0x00280030}, "0.0001\\0.0001"}};
   WriteSeries(folder / "s", files);
