@@ -114,9 +114,14 @@ std::string Escaped(std::string_view text) {
 constexpr const char* kHiddenWords = "Bins of too few patients are left out.";
 
 std::string Svg(const Chart& chart) {
-  constexpr int kWidth = 720, kTop = 58, kRow = 26, kBar = 18, kLabel = 250, kLongest = 330;
+  constexpr int kTop = 58, kRow = 26, kBar = 18, kLongest = 330, kLetter = 9;  // a letter is never wider than 9
   std::int64_t most = 1;
-  for (const Row& row : chart.rows) most = std::max(most, row.bin.count);
+  std::size_t letters = 16;
+  for (const Row& row : chart.rows) {
+    most = std::max(most, row.bin.count);
+    letters = std::max(letters, row.label.size());
+  }
+  const int label = 20 + kLetter * static_cast<int>(letters), width = label + kLongest + 140;
   const int rows = std::max(1, static_cast<int>(chart.rows.size()));
   const int height = kTop + rows * kRow + 34;
   std::string svg = fmt::format(
@@ -126,7 +131,7 @@ std::string Svg(const Chart& chart) {
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#ffffff\"/>\n"
       "<text x=\"20\" y=\"28\" font-size=\"17\" font-weight=\"bold\">{2}</text>\n"
       "<text x=\"{3}\" y=\"46\" fill=\"#666666\" font-size=\"11\">{4} (patients)</text>\n",
-      kWidth, height, Escaped(chart.title), kLabel + 10, Escaped(chart.things));
+      width, height, Escaped(chart.title), label + 10, Escaped(chart.things));
   int y = kTop;
   for (const Row& row : chart.rows) {
     const auto length = static_cast<double>(row.bin.count) / static_cast<double>(most) * kLongest;
@@ -134,11 +139,11 @@ std::string Svg(const Chart& chart) {
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>"
         "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"#3b6fa0\"/>"
         "<text x=\"{:.1f}\" y=\"{}\">{} ({})</text>\n",
-        kLabel, y + 14, Escaped(row.label), kLabel + 10, y, length, kBar, kLabel + 16 + length, y + 14, row.bin.count,
+        label, y + 14, Escaped(row.label), label + 10, y, length, kBar, label + 16 + length, y + 14, row.bin.count,
         row.bin.patients);
     y += kRow;
   }
-  if (chart.rows.empty()) svg += fmt::format("<text x=\"{}\" y=\"{}\">nothing</text>\n", kLabel + 10, y + 14);
+  if (chart.rows.empty()) svg += fmt::format("<text x=\"{}\" y=\"{}\">nothing</text>\n", label + 10, y + 14);
   if (chart.hidden) {
     svg +=
         fmt::format("<text x=\"20\" y=\"{}\" fill=\"#666666\" font-size=\"11\">{}</text>\n", height - 12, kHiddenWords);

@@ -145,6 +145,10 @@ TEST_F(StatisticsTest, PicturesAreWellFormedAndSayTheSame) {
   EXPECT_THAT(pictures[2].svg, HasSubstr("width=\"330.0\" height=\"18\"")) << "the longest bar";
   EXPECT_THAT(pictures[2].svg, HasSubstr("width=\"165.0\" height=\"18\"")) << "3 of 6 series";
   EXPECT_THAT(pictures[2].svg, HasSubstr(">6 (6)</text>"));
+  LibraryStatistics wide;
+  wide.AddPatient(std::vector<CaseFeatures>{{{{Modality::kPet, std::string(64, 'W'), 4.07, 3.27}}, {}}});
+  EXPECT_THAT(StatisticsPictures(wide)[1].svg, HasSubstr("<text x=\"632\" y=\"72\" text-anchor=\"end\">PET WWW"))
+      << "20 and 68 letters of at most 9: nothing begins left of the picture";
 }
 
 }  // namespace
