@@ -10,7 +10,7 @@
 
 #include "core/base/as_error.h"
 #include "core/base/error.h"
-#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/label_reader.h"
 #include "imaging/dicom/seg_reader.h"
 #include "imaging/dicom/study_finder.h"
 #include "imaging/findings/find_lesions.h"
@@ -188,7 +188,7 @@ class FolderSource::Worker {
     auto content = std::make_shared<CaseContent>();
     content->item = items_[c];
     content->images = {HeaderOf(pet), HeaderOf(ct)};
-    if (one.contour) content->reference = ToLabelMap(ReadRtStruct(*one.contour), options_.roi_pattern, one.pet);
+    if (one.contour) content->reference = ReadLabel(*one.contour, one.pet, {.patterns = options_.roi_pattern});
     if (!segmentations_[c].empty()) {
       content->prediction = FindLesions(ReadSeg(segmentations_[c], one.pet), pet, nullptr);
       if (content->reference) content->dice = Dice(content->prediction->labels, *content->reference);

@@ -284,25 +284,37 @@ class Scan {
   SeriesScan out_;
 };
 
-std::vector<fs::path> FilesBelow(const fs::path& folder) {
-  std::error_code error;
+struct Listing {
+  std::vector<fs::path> files;           // sorted
+  std::vector<RejectedSeries> unlisted;  // folders without rights, or with a path longer than the system allows
+};
+
+Listing FilesBelow(const fs::path& folder) {
+  std::error_code error, ignored;
   if (!fs::is_directory(folder, error)) {
     throw Error(ErrorCode::kNotFound, "no folder " + folder.string(), "Give a folder of DICOM files.");
   }
-  std::vector<fs::path> files;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator it(folder, options, error), end; it != end; it.increment(error)) {
-    if (error) break;
-    const bool hidden = it->path().filename().string().starts_with('.');
-    if (hidden && it->is_directory(error)) it.disable_recursion_pending();
-    if (!hidden && it->is_regular_file(error)) files.push_back(it->path());
+  Listing out;
+  std::vector<fs::path> folders = {folder};
+  while (!folders.empty()) {
+    const fs::path here = std::move(folders.back());
+    folders.pop_back();
+    fs::directory_iterator it(here, error);
+    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+      if (it->path().filename().string().starts_with('.')) continue;
+      if (it->is_regular_file(ignored)) out.files.push_back(it->path());
+      if (it->is_directory(ignored) && !it->is_symlink(ignored)) folders.push_back(it->path());
+    }
+    if (!error) continue;
+    if (here == folder) {
+      throw Error(ErrorCode::kNotFound, "cannot list " + folder.string() + ": " + error.message(),
+                  "Check the folder and its rights.");
+    }
+    out.unlisted.push_back(
+        {here, {QuarantineReason::kNotReadable, "the folder cannot be listed: " + error.message()}, {}, {}});
   }
-  if (error) {
-    throw Error(ErrorCode::kNotFound, "cannot list " + folder.string() + ": " + error.message(),
-                "Check the folder and its rights.");
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+  std::sort(out.files.begin(), out.files.end());
+  return out;
 }
 
 Series TheOnly(SeriesScan scan, const std::string& place) {
@@ -335,7 +347,12 @@ SeriesScan ScanFiles(std::span<const fs::path> files, const ScanOptions& options
 }
 
 SeriesScan ScanFolder(const fs::path& folder, const ScanOptions& options) {
-  return ScanFiles(FilesBelow(folder), options);
+  Listing listing = FilesBelow(folder);
+  SeriesScan scan = ScanFiles(listing.files, options);
+  std::move(listing.unlisted.begin(), listing.unlisted.end(), std::back_inserter(scan.rejected));
+  std::sort(scan.rejected.begin(), scan.rejected.end(),
+            [](const RejectedSeries& a, const RejectedSeries& b) { return a.place < b.place; });
+  return scan;
 }
 
 Series ReadSeries(const fs::path& folder, const ScanOptions& options) {

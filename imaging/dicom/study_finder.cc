@@ -9,7 +9,7 @@
 
 #include "core/base/as_error.h"
 #include "imaging/dicom/dicom_file.h"
-#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/label_finder.h"
 #include "imaging/dicom/tags.h"
 
 namespace consilium {
@@ -88,31 +88,14 @@ std::string NoPairWords(const Series& pet, const Pairing& pair) {
   return "the CT reaches along " + std::to_string(percent) + " % of the PET's slices; a case needs half of them";
 }
 
-bool SaysPet(const std::vector<const Roi*>& rois) {
-  return std::any_of(rois.begin(), rois.end(), [](const Roi* roi) { return MatchesPattern(roi->name, "*PET*,*PT*"); });
-}
-
-// How well a structure set fits a PET; 0 if it does not.
-int Fitness(const RtStruct& structures, const Series& pet, const std::string& roi_pattern) {
-  if (!Misfit(structures.source, pet).empty()) return 0;
-  const auto rois = MatchingRois(structures, roi_pattern);
-  if (rois.empty()) return 0;
-  const bool to_pet = RefersTo(structures.source, pet);
-  if (!to_pet && structures.source.frames_of_reference.empty()) return 0;  // nothing but the patient agrees
-  return 1 + 2 * (to_pet ? 1 : 0) + (SaysPet(rois) ? 1 : 0);
-}
-
-void AddContour(PatientCase& patient, const std::vector<RtStruct>& all, const std::string& roi_pattern) {
-  int best = 0;
-  bool of_patient = false;
-  for (const RtStruct& structures : all) {
-    of_patient = of_patient || structures.source.patient_id == patient.pet.info.patient_id;
-    const int fitness = Fitness(structures, patient.pet, roi_pattern);
-    if (fitness <= best) continue;
-    best = fitness;
-    patient.contour = structures.file;
+void AddContour(PatientCase& patient, const std::vector<DrawnFile>& all, const std::string& roi_pattern) {
+  if (const DrawnFile* best = BestDrawn(all, patient.pet); best != nullptr) {
+    patient.contour = best->file;
+    return;
   }
-  if (best > 0) return;
+  const bool of_patient = std::any_of(all.begin(), all.end(), [&](const DrawnFile& drawn) {
+    return drawn.source.patient_id == patient.pet.info.patient_id;
+  });
   patient.no_contour = of_patient ? "no contour named like " + roi_pattern + " in the frame of reference of the PET"
                                   : "no contour (RTSTRUCT) of this patient";
 }
@@ -132,6 +115,25 @@ RejectedSeries BadContour(const fs::path& file, const std::string& words) {
   return bad;
 }
 
+// Those of the scan that can be read; the others are rejected. RTSTRUCTs come before SEGs: of equals the first is
+// taken.
+std::vector<DrawnFile> ReadDrawn(SeriesScan& scan, const std::string& pattern, CaseScan& out) {
+  std::vector<DrawnFile> all;
+  const auto add = [&](std::vector<fs::path>& files, auto read) {
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+      try {
+        if (std::optional<DrawnFile> drawn = read(file, pattern)) all.push_back(std::move(*drawn));
+      } catch (const std::exception& failure) {
+        out.rejected.push_back(BadContour(file, AsError(failure).what()));
+      }
+    }
+  };
+  add(scan.structure_sets, ReadDrawnRtStruct);
+  add(scan.segmentations, ReadDrawnSeg);
+  return all;
+}
+
 // Why a study without a case and without a faulty series is none. `found`: modalities of its usable series.
 Fault NoCaseWords(const StudySeen& study, const std::set<Modality>& found, bool left_out) {
   const bool ct = found.contains(Modality::kCt), mr = found.contains(Modality::kMr);
@@ -145,15 +147,15 @@ Fault NoCaseWords(const StudySeen& study, const std::set<Modality>& found, bool 
 }
 
 // Every study ends as used or with a reason: here are those of which nothing else says it.
-void AddSilentStudies(const std::vector<Series>& usable, const std::vector<RtStruct>& structures, CaseScan& out) {
+void AddSilentStudies(const std::vector<Series>& usable, const std::vector<DrawnFile>& drawn, CaseScan& out) {
   using Study = std::pair<PatientText, PatientText>;
   std::set<Study> told, has_left_out;
   std::map<Study, std::set<Modality>> found;
   for (const PatientCase& one : out.cases) {
     told.insert({one.pet.info.patient_id, one.pet.info.study_uid});
     told.insert({one.ct.info.patient_id, one.ct.info.study_uid});
-    for (const RtStruct& drawn : structures)
-      if (drawn.file == one.contour) told.insert({drawn.source.patient_id, drawn.source.study_uid});
+    for (const DrawnFile& file : drawn)
+      if (file.file == one.contour) told.insert({file.source.patient_id, file.source.study_uid});
   }
   for (const RejectedSeries& bad : out.rejected) told.insert({bad.patient_id, bad.study_uid});
   for (const RejectedSeries& harmless : out.left_out) has_left_out.insert({harmless.patient_id, harmless.study_uid});
@@ -174,15 +176,7 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   out.rejected = std::move(scan.rejected);
   out.left_out = std::move(scan.left_out);
   out.studies = std::move(scan.studies);
-  std::sort(scan.structure_sets.begin(), scan.structure_sets.end());
-  std::vector<RtStruct> structures;
-  for (const fs::path& file : scan.structure_sets) {
-    try {
-      structures.push_back(ReadRtStruct(file));
-    } catch (const std::exception& failure) {
-      out.rejected.push_back(BadContour(file, AsError(failure).what()));
-    }
-  }
+  const std::vector<DrawnFile> drawn = ReadDrawn(scan, options.roi_pattern, out);
   for (const Series& pet : scan.usable) {
     if (pet.modality != Modality::kPet) continue;
     const Pairing pair = CtOf(pet, scan.usable);
@@ -196,9 +190,9 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
       continue;
     }
     out.cases.push_back({pet, *pair.ct, std::nullopt, {}});
-    AddContour(out.cases.back(), structures, options.roi_pattern);
+    AddContour(out.cases.back(), drawn, options.roi_pattern);
   }
-  AddSilentStudies(scan.usable, structures, out);
+  AddSilentStudies(scan.usable, drawn, out);
   return out;
 }
 

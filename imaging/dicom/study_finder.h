@@ -16,7 +16,7 @@ namespace consilium {
 struct PatientCase {
   Series pet;
   Series ct;
-  std::optional<std::filesystem::path> contour;  // RTSTRUCT with a region that fits the pattern
+  std::optional<std::filesystem::path> contour;  // RTSTRUCT or SEG: see BestDrawn
   std::string no_contour;                        // why there is none, in words
 };
 
@@ -33,9 +33,8 @@ struct FindOptions {
 };
 
 // Every patient case below `folder`, whatever the layout: a PET is paired with the CT of the same patient and frame of
-// reference that reaches along half of its slices (the CT that covers most of it if there are several). The RTSTRUCT
-// chosen is one of that patient with a region that fits the pattern, best first: it refers to the PET series, then it
-// shares the frame of reference; among equals one whose region's name says PET, then the first by path. One bad study
+// reference that reaches along half of its slices (the CT that covers most of it if there are several). Its contour is
+// the RTSTRUCT or SEG that fits it best (BestDrawn), an RTSTRUCT before a SEG, then the first by path. One bad study
 // never stops the others. Throws as ScanFolder.
 CaseScan FindCases(const std::filesystem::path& folder, const FindOptions& options = {});
 

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/awkward_draft.h"
+#include "tests/support/dicom_tools.h"
 
 namespace consilium {
 namespace fs = std::filesystem;
@@ -64,6 +65,17 @@ void ImplicitVr(AwkwardDraft& d) { Encoded(d, Encoding::kImplicit); }
 void RunLength(AwkwardDraft& d) { Encoded(d, Encoding::kRle); }
 void JpegLossless(AwkwardDraft& d) { Encoded(d, Encoding::kJpegLossless); }
 void JpegLs(AwkwardDraft& d) { Encoded(d, Encoding::kJpegLs); }
+
+// The CT as programs of DCMTK and GDCM encode it.
+void Converted(AwkwardDraft& d, const std::string& tool) {
+  d.WriteUsed();
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(d.folder() / "CT")) files.push_back(entry.path());
+  ConvertFiles(tool, files);
+}
+void Jpeg2000(AwkwardDraft& d) { Converted(d, "gdcmconv --j2k"); }
+void BigEndian(AwkwardDraft& d) { Converted(d, "dcmconv +tb"); }
+void Deflated(AwkwardDraft& d) { Converted(d, "dcmconv +td"); }
 
 void EightBits(AwkwardDraft& d) {
   for (SeriesFiles* files : {&d.study.pet, &d.study.ct}) {
@@ -160,6 +172,14 @@ std::function<void(DcmItem&)> OfModality(const char* modality) {
   return [modality](DcmItem& item) { PutText(item, 0x00080060, modality); };
 }
 
+// A study that came over as an empty shell: a report and a presentation state, no image.
+void EmptyShell(AwkwardDraft& d) {
+  WriteObject(d.folder() / "SR", d, "1.2.840.10008.5.1.4.1.1.88.67", d.study.uid() + ".40", OfModality("SR"));
+  WriteObject(d.folder() / "PR", d, "1.2.840.10008.5.1.4.1.1.11.1", d.study.uid() + ".41", OfModality("PR"));
+  d.result.reason = QuarantineReason::kNoImages;
+  d.result.words = "no PET, CT or MR images";
+}
+
 void ReportsBesideImages(AwkwardDraft& d) {
   WriteObject(d.folder() / "dose.dcm", d, "1.2.840.10008.5.1.4.1.1.88.67", d.study.uid() + ".40", OfModality("SR"));
   WriteObject(d.folder() / "CT" / "key.dcm", d, "1.2.840.10008.5.1.4.1.1.88.59", d.study.uid() + ".41",
@@ -179,6 +199,9 @@ std::vector<AwkwardDefect> AwkwardFiles() {
           {"rle", "Compressed by run lengths.", RunLength},
           {"jpeg-lossless", "Compressed by JPEG lossless.", JpegLossless},
           {"jpeg-ls", "Compressed by JPEG-LS.", JpegLs},
+          {"jpeg-2000", "The CT is compressed by JPEG 2000.", Jpeg2000},
+          {"big-endian", "The CT is in Explicit VR Big Endian.", BigEndian},
+          {"deflated", "The CT is deflated.", Deflated},
           {"eight-bits", "Pixels of 8 bits.", EightBits},
           {"no-preamble", "The CT's files have no preamble: they are not DICOM Part 10.", NoPreamble},
           {"truncated", "A CT file was cut off in its pixels.", Truncated},
@@ -189,6 +212,7 @@ std::vector<AwkwardDefect> AwkwardFiles() {
           {"optional-missing", "No PatientID, PatientName, StudyDescription, AccessionNumber.", OptionalTagsMissing},
           {"no-slope", "The CT lacks RescaleSlope.", NoSlope},
           {"no-position", "A PET slice lacks its position.", NoPosition},
+          {"empty-shell", "A study without images: a report and a presentation state.", EmptyShell},
           {"reports", "A dose report and a key object lie among the images.", ReportsBesideImages}};
 }
 

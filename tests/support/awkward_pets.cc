@@ -52,6 +52,29 @@ void LeanBodyMass(AwkwardDraft& d) {
 }
 void PartsOfCounts(AwkwardDraft& d) { Refused(d, {{{kUnits}, "PROPCNTS"}}, "counts"); }
 
+// Philips: counts, and a private factor to SUV in a block that the private creator reserves.
+void PhilipsCounts(AwkwardDraft& d) {
+  constexpr double kFactor = 0.00125;
+  d.study.pet.edits = {{{kUnits}, "CNTS"}};
+  d.WriteUsed(kFactor);
+  for (const auto& entry : fs::directory_iterator(d.folder() / "PET")) {
+    ChangeFile(entry.path(), [](DcmItem& item) {
+      const auto put = [&](DcmElement* made, const char* text) {
+        Ensure(made->putString(text).good() && item.insert(made, true).good(), "no private factor");
+      };
+      put(new DcmLongString(DcmTag(0x7053, 0x0010, EVR_LO)), "Another Private Group");
+      put(new DcmDecimalString(DcmTag(0x7053, 0x1000, EVR_DS)), "77");
+      put(new DcmLongString(DcmTag(0x7053, 0x0011, EVR_LO)), "Philips PET Private Group");
+      put(new DcmDecimalString(DcmTag(0x7053, 0x1100, EVR_DS)), "0.00125");
+    });
+  }
+}
+
+void CtCoversLittle(AwkwardDraft& d) {
+  d.study.ct.geometry.size.z = 4;
+  d.WriteRefused(QuarantineReason::kNoPair, "%");
+}
+
 void OtherFrame(AwkwardDraft& d) {
   d.study.ct.frame += "9";
   d.WriteRefused(QuarantineReason::kNoPair, "frame of reference");
@@ -73,6 +96,19 @@ void PetOnly(AwkwardDraft& d) {
   d.result.words = "PET without a usable CT";
 }
 
+void CtOnly(AwkwardDraft& d) {
+  WriteSeries(d.folder(), d.study.ct);
+  d.result.reason = QuarantineReason::kNoPair;
+  d.result.words = "CT without a PET";
+}
+
+void MrAlone(AwkwardDraft& d) {
+  d.study.ct.modality = Modality::kMr;
+  WriteSeries(d.folder(), d.study.ct);
+  d.result.reason = QuarantineReason::kNoPair;
+  d.result.words = "MR alone";
+}
+
 }  // namespace
 
 std::vector<AwkwardDefect> AwkwardPets() {
@@ -87,6 +123,10 @@ std::vector<AwkwardDefect> AwkwardPets() {
           {"parts-of-counts", "Proportional to counts.", PartsOfCounts},
           {"other-frame", "The CT has another frame of reference.", OtherFrame},
           {"two-cts", "Of two CTs one covers the whole PET.", TwoCts},
+          {"philips-counts", "Counts with the factor of Philips, beside another private block.", PhilipsCounts},
+          {"little-covered", "The CT covers a third of the PET.", CtCoversLittle},
+          {"ct-only", "A CT alone.", CtOnly},
+          {"mr-alone", "An MR alone.", MrAlone},
           {"pet-only", "A PET alone.", PetOnly}};
 }
 

@@ -10,10 +10,22 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint32_t kImageType = 0x00080008, kAcquisition = 0x00200012, kAcquisitionTime = 0x00080032,
-                        kContentTime = 0x00080033, kTilt = 0x00181120, kPosition = 0x00200032,
-                        kOrientation = 0x00200037, kSpacing = 0x00280030;
+                        kContentTime = 0x00080033, kKernel = 0x00181210, kTilt = 0x00181120, kPosition = 0x00200032,
+                        kOrientation = 0x00200037, kSpacing = 0x00280030, kNumberOfSlices = 0x00540081;
 
 void Sound(AwkwardDraft& d) { d.WriteUsed(); }
+
+// CT slices that move up by a quarter of the distance between them: 14 degrees.
+void GantryTilt(AwkwardDraft& d) {
+  const double length = std::sqrt(1 + 0.0625);
+  d.study.ct.geometry.direction[2] = {0, 0.25 / length, 1 / length};
+  d.study.ct.geometry.spacing_mm.z *= length;
+  d.study.ct.geometry.origin_mm.y -= 4;
+  d.study.ct.rise = 40;
+  d.study.ct.edits = {{{kTilt}, "14.036"}};
+  d.WriteUsed();
+  d.result.notes = {"gantry tilt"};
+}
 
 void TiltInTheTagAlone(AwkwardDraft& d) {
   d.study.ct.edits = {{{kTilt}, "14.036"}};
@@ -61,6 +73,20 @@ void MissingInTheMiddle(AwkwardDraft& d) {
   d.WriteRefused(QuarantineReason::kMissingSlices, "missing slices: largest gap 5.0 mm, spacing 2.5 mm");
 }
 
+void MissingAtTheEnd(AwkwardDraft& d) {
+  d.study.pet.dropped = 5;
+  d.study.pet.edits = {{{kNumberOfSlices}, "6"}};
+  d.WriteRefused(QuarantineReason::kMissingSlices, "missing slices");
+}
+
+void CopiesOfSlices(AwkwardDraft& d) {
+  d.WriteUsed();
+  fs::copy(d.folder() / "PET", d.folder() / "PET (copy)");
+  for (const char* slice : {"000.dcm", "004.dcm", "011.dcm"})
+    fs::copy_file(d.folder() / "CT" / slice, d.folder() / ("again-" + std::string(slice)));
+  d.result.notes = {"6 copies of slices left out", "3 copies of slices left out"};
+}
+
 void TwoSlicesInOnePlace(AwkwardDraft& d) {
   SeriesFiles other = d.study.ct;
   other.sop_root = other.series + ".77";
@@ -69,6 +95,55 @@ void TwoSlicesInOnePlace(AwkwardDraft& d) {
   other.only = 4;
   WriteSeries(d.folder() / "CT", other);
   d.WriteRefused(QuarantineReason::kDuplicateSlices, "duplicate");
+}
+
+// The lower half was scanned again: two acquisitions under one SeriesInstanceUID.
+void TwoAcquisitions(AwkwardDraft& d) {
+  SeriesFiles second = d.study.ct;
+  second.geometry.size.z = 6;
+  second.sop_root = second.series + ".77";
+  second.phase = 1;
+  second.prefix = "second";
+  second.edits = {{{kAcquisition}, "2"}};
+  d.study.ct.edits = {{{kAcquisition}, "1"}};
+  WriteSeries(d.folder() / "CT", second);
+  d.WriteUsed();
+  d.result.notes = {"volume 1 of 2 in its series, told apart by AcquisitionNumber (0020,0012)"};
+}
+
+void TwoKernels(AwkwardDraft& d) {
+  SeriesFiles sharp = d.study.ct;
+  sharp.sop_root = sharp.series + ".77";
+  sharp.phase = 1;
+  sharp.prefix = "sharp";
+  sharp.edits = {{{kKernel}, "B70f"}};
+  d.study.ct.edits = {{{kKernel}, "B30f"}};
+  WriteSeries(d.folder() / "CT", sharp);
+  d.WriteUsed();
+  d.result.ct.push_back({sharp});
+  d.result.notes = {"told apart by ConvolutionKernel (0018,1210)"};
+}
+
+void DynamicPet(AwkwardDraft& d) {
+  const SeriesFiles frame = d.study.pet;
+  std::vector<WrittenSeries> frames;
+  for (int n = 0; n < 3; ++n) {
+    SeriesFiles one = frame;
+    one.phase = n;
+    one.prefix = "frame" + std::to_string(n) + "-";
+    one.sop_root = one.series + ".7" + std::to_string(n);
+    one.edits = {{{0x00541000}, "DYNAMIC\\IMAGE"},
+                 {{kNumberOfSlices}, "6"},
+                 {{0x00540101}, "3"},
+                 {{0x00541300}, std::to_string(30000 + 60000 * n)},
+                 {{kAcquisitionTime}, "11000" + std::to_string(n)}};
+    frames.push_back({one});
+    if (n == 0) d.study.pet = one;
+    if (n > 0) WriteSeries(d.folder() / "PET", one);
+  }
+  d.WriteUsed();
+  d.result.pet = frames;
+  d.result.notes = {"volume 1 of 3", "volume 2 of 3", "volume 3 of 3"};
 }
 
 // A time of its own in every slice splits nothing.
@@ -92,6 +167,12 @@ SeriesFiles Localiser(const AwkwardDraft& d) {
   one.prefix = "A0";  // sorts before the slices
   one.edits = {{{kImageType}, "ORIGINAL\\PRIMARY\\LOCALIZER"}};
   return one;
+}
+
+void LocaliserAmongTheSlices(AwkwardDraft& d) {
+  WriteSeries(d.folder() / "CT", Localiser(d));
+  d.WriteUsed();
+  d.result.left_out = {"localiser"};
 }
 
 void LocaliserSeries(AwkwardDraft& d) {
@@ -158,6 +239,7 @@ void OneSlice(AwkwardDraft& d) {
 
 std::vector<AwkwardDefect> AwkwardSlices() {
   return {{"sound", "Nothing is wrong.", Sound},
+          {"gantry-tilt", "The CT's gantry was tilted: its slices advance obliquely.", GantryTilt},
           {"tilt-in-the-tag", "GantryDetectorTilt says 14 degrees, the slices lie straight.", TiltInTheTagAlone},
           {"oblique", "PET and CT lie obliquely in the patient.", Oblique},
           {"reversed", "Files run from head to feet.", Reversed},
@@ -167,6 +249,12 @@ std::vector<AwkwardDefect> AwkwardSlices() {
           {"times-of-slices", "Every slice has its own time, as scanners write.", TimesOfSlices},
           {"mixed-orientation", "A sagittal slice lies among axial ones and says nothing of it.", MixedOrientation},
           {"mixed-spacing", "A slice of the PET has other pixels in mm.", MixedSpacing},
+          {"end-missing", "The last PET slice is missing; only NumberOfSlices tells.", MissingAtTheEnd},
+          {"copies", "Files were copied into the archive twice.", CopiesOfSlices},
+          {"two-acquisitions", "Half of the CT was scanned again in the same series.", TwoAcquisitions},
+          {"two-kernels", "Two reconstructions of the CT share a series.", TwoKernels},
+          {"dynamic-pet", "The PET has three time frames.", DynamicPet},
+          {"localiser-inside", "The CT's localiser is in the CT's series.", LocaliserAmongTheSlices},
           {"localiser-series", "The CT's localiser is a series of its own.", LocaliserSeries},
           {"projections", "A derived series holds projections of the PET.", MaximumIntensityProjections},
           {"screenshots", "Colour screenshots lie in the study, as CT and as Secondary Capture.", Screenshots},

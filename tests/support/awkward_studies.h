@@ -36,7 +36,7 @@ struct AwkwardStudy {
   std::string patient, uid;
   std::filesystem::path place;  // the folder that holds it; others may lie there too
 
-  // A study that is used: what the PET and the CT of its case hold. One of the series if there are several.
+  // A study that is used: what the PETs hold, each of which is a case, and what its CT holds, one of these.
   std::vector<WrittenSeries> pet, ct;
   bool labelled = false;       // it has a contour of SmallStudy::kContourVoxels voxels, or a SEG of as many
   std::string no_label_words;  // if not: a piece of the reason

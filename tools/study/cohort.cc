@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_store.h"
-#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/label_reader.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/dicom/study_finder.h"
 #include "imaging/prepare/preparer.h"
@@ -33,7 +33,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
     patient.pet_series = found.pet;
     patient.pet = ToVolume(found.pet, SeriesKey("pet"));
     const Volume ct = ToVolume(found.ct, SeriesKey("ct"));
-    patient.reference = ToLabelMap(ReadRtStruct(*found.contour), options.roi_pattern, found.pet);
+    patient.reference = ReadLabel(*found.contour, found.pet, {.patterns = options.roi_pattern});
     patient.sample = Prepare(CaseId(patient.name), patient.pet, ct, &patient.reference, options.prep, Device{});
     patients.push_back(std::move(patient));
   }

@@ -1,12 +1,16 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-// One folder with some fifty awkward studies: each is used exactly, or refused with its reason, and stops no other.
+// One folder with more than sixty awkward studies: each is used exactly, or refused with its reason, and stops no
+// other.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 
-#include "imaging/dicom/rtstruct_reader.h"
+#include "imaging/dicom/label_reader.h"
 #include "imaging/dicom/study_finder.h"
 #include "tests/support/awkward_studies.h"
 #include "tests/support/small_study.h"
@@ -79,7 +83,7 @@ TEST_F(AwkwardTest, WhatCanBeAVolumeIsOneExactly) {
     if (!study.used()) continue;
     SCOPED_TRACE(study.name + ": " + study.story);
     const auto cases = CasesOf(study);
-    EXPECT_FALSE(cases.empty()) << testing::PrintToString(Said(scan_->rejected, study));
+    EXPECT_EQ(cases.size(), study.pet.size()) << testing::PrintToString(Said(scan_->rejected, study));
     for (const PatientCase* one : cases) {
       EXPECT_EQ(Different(one->pet, study.pet), 0);
       EXPECT_EQ(Different(one->ct, study.ct), 0);
@@ -102,12 +106,37 @@ TEST_F(AwkwardTest, WhatWasDoneToMakeItOneIsSaid) {
   }
 }
 
+TEST_F(AwkwardTest, WhatIsLeftOutIsSaid) {
+  for (const AwkwardStudy& study : *studies_) {
+    SCOPED_TRACE(study.name + ": " + study.story);
+    const auto said = Said(scan_->left_out, study);
+    for (const std::string& words : study.left_out) EXPECT_THAT(said, Contains(HasSubstr(words)));
+    if (study.left_out.empty()) {
+      EXPECT_TRUE(said.empty()) << testing::PrintToString(said);
+    }
+  }
+}
+
+// Also a study without any image, and one that is only a part of a folder.
+TEST_F(AwkwardTest, EveryStudyIsSeenAndEndsWithACaseOrAReason) {
+  std::map<std::string, int> seen;
+  for (const StudySeen& study : scan_->studies) ++seen[study.study_uid.Reveal()];
+  EXPECT_EQ(seen.size(), studies_->size() + 1) << "the contour of another patient is of another study";
+  for (const AwkwardStudy& study : *studies_) {
+    SCOPED_TRACE(study.name + ": " + study.story);
+    EXPECT_EQ(seen[study.uid], 1);
+    EXPECT_TRUE(!CasesOf(study).empty() || !Said(scan_->rejected, study).empty());
+  }
+}
+
 TEST_F(AwkwardTest, WhatCannotSaysWhy) {
   for (const AwkwardStudy& study : *studies_) {
     if (study.used()) continue;
     SCOPED_TRACE(study.name + ": " + study.story);
     EXPECT_TRUE(CasesOf(study).empty());
-    EXPECT_THAT(Said(scan_->rejected, study), Contains(HasSubstr(study.words)));
+    EXPECT_THAT(
+        Said(scan_->rejected, study),
+        Contains(testing::AllOf(testing::StartsWith(std::string(Name(*study.reason)) + ": "), HasSubstr(study.words))));
   }
 }
 
@@ -120,9 +149,29 @@ TEST_F(AwkwardTest, LabelsAreThoseOfThePatient) {
         continue;
       }
       ASSERT_TRUE(one->contour) << one->no_contour;
-      EXPECT_EQ(ToLabelMap(ReadRtStruct(*one->contour), "GTV*", one->pet).CountNonZero(), SmallStudy::kContourVoxels);
+      EXPECT_EQ(ReadLabel(*one->contour, one->pet, {}).CountNonZero(), SmallStudy::kContourVoxels);
     }
   }
+}
+
+// Whether a scan by a user without rights names the closed folder and finds what lies beside it.
+bool NamesTheClosedFolder(const std::filesystem::path& images) {
+  if (::geteuid() == 0 && ::setuid(65534) != 0) return false;  // root may read everything
+  const SeriesScan scan = ScanFolder(images);
+  for (const RejectedSeries& one : scan.rejected) std::fprintf(stderr, "%s\n", one.fault.words.c_str());
+  return scan.usable.size() == 2 && scan.rejected.size() == 1 && scan.rejected[0].place == images / "closed" &&
+         scan.rejected[0].fault.reason == QuarantineReason::kNotReadable;
+}
+
+TEST(FolderWithoutRights, IsNamedAndStopsNoOther) {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  WriteSmallStudy(folder / "images/open", MakeSmallStudy(1));
+  WriteSmallStudy(folder / "images/closed", MakeSmallStudy(2));
+  std::filesystem::permissions(folder / "images/closed", std::filesystem::perms::none);
+  EXPECT_EXIT(std::exit(NamesTheClosedFolder(folder / "images") ? 0 : 1), testing::ExitedWithCode(0),
+              "the folder cannot be listed: Permission denied");
+  std::filesystem::permissions(folder / "images/closed", std::filesystem::perms::owner_all);
 }
 
 }  // namespace
