@@ -20,6 +20,10 @@ find_package(DCMTK CONFIG REQUIRED)
 find_path(GDCM_INCLUDE gdcmJPEG2000Codec.h PATH_SUFFIXES gdcm-3.0 REQUIRED)
 add_library(consilium_gdcm INTERFACE)
 target_include_directories(consilium_gdcm SYSTEM INTERFACE ${GDCM_INCLUDE})
+# DCMTK and GDCM each bring a CharLS, and both export JpegLsDecode and the like. As a direct need of every program DCMTK's
+# comes first in the search for symbols, whatever the order of the others; nobody calls GDCM's JPEG-LS.
+target_link_libraries(consilium_gdcm INTERFACE
+  "-Wl,--push-state,--no-as-needed,$<TARGET_FILE:DCMTK::dcmtkcharls>,--pop-state")
 foreach(part MSFF DSED Common)
   find_library(GDCM_${part} gdcm${part} REQUIRED)
   target_link_libraries(consilium_gdcm INTERFACE ${GDCM_${part}})

@@ -14,6 +14,14 @@
 #include "core/base/error.h"
 
 namespace consilium {
+namespace {
+
+FileStamp StampOf(const struct stat& info) {
+  return {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
+          info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
+}
+
+}  // namespace
 
 OpenFile::OpenFile(std::filesystem::path path)
     : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
@@ -29,8 +37,12 @@ OpenFile::OpenFile(std::filesystem::path path)
     throw Error(ErrorCode::kNotFound, "cannot open " + path_.string() + ": " + why,
                 "Check that the file exists and may be read.");
   }
-  stamp_ = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
-            info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
+  stamp_ = StampOf(info);
+}
+
+FileStamp OpenFile::StampNow() const {
+  struct stat info {};
+  return ::fstat(fd_, &info) == 0 ? StampOf(info) : FileStamp{};
 }
 
 OpenFile::~OpenFile() { ::close(fd_); }

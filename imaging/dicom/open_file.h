@@ -20,7 +20,8 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  const FileStamp& stamp() const { return stamp_; }
+  const FileStamp& stamp() const { return stamp_; }  // when it was opened
+  FileStamp StampNow() const;                        // all zero if that cannot be told
   std::uint64_t size() const { return stamp_.size; }
 
   // How many bytes were read: fewer than asked for only at the end of the file or if the disk fails.

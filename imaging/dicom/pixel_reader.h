@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <span>
+#include <stop_token>
 #include <vector>
 
-#include "core/data/geometry.h"
+#include "core/data/volume.h"
 #include "imaging/dicom/open_file.h"
 #include "imaging/dicom/series.h"
 
@@ -35,5 +39,10 @@ class PixelReader {
   std::vector<std::uint8_t> frame_;
   std::vector<char> bytes_;
 };
+
+// As ToVolume(), with files that `open` opens (from several threads) or already has open. Throws Error(kCancelled),
+// too.
+Volume ReadVolume(const Series& series, SeriesKey key, const std::stop_token& stop,
+                  const std::function<std::unique_ptr<OpenFile>(const std::filesystem::path&)>& open);
 
 }  // namespace consilium

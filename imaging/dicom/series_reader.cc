@@ -10,12 +10,9 @@
 #include <tuple>
 #include <utility>
 
-#include "core/base/as_error.h"
 #include "core/base/error.h"
-#include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/numbered_names.h"
-#include "imaging/dicom/slice_header.h"
-#include "imaging/dicom/tags.h"
+#include "imaging/dicom/series_scan.h"
 
 namespace consilium {
 namespace fs = std::filesystem;
@@ -42,16 +39,17 @@ std::string NamesOf(const std::vector<fs::path>& files) {
 // What is seen of studies, file by file.
 class Studies {
  public:
-  void Add(const fs::path& file, const StudySeen& whose, const PatientText& series_uid, const std::string& modality) {
+  void Add(const FileHeader& whose) {
     if (whose.patient_id.empty() && whose.study_uid.empty()) return;
     Seen& seen = seen_[{whose.patient_id, whose.study_uid}];
     if (seen.study.files++ == 0) {
       seen.study.patient_id = whose.patient_id;
       seen.study.study_uid = whose.study_uid;
-      seen.study.place = file.parent_path();
+      seen.study.place = whose.file.parent_path();
     }
     if (seen.study.study_date.empty()) seen.study.study_date = whose.study_date;
-    if (!series_uid.empty()) seen.series.insert(series_uid);
+    if (!whose.series_uid.empty()) seen.series.insert(whose.series_uid);
+    const std::string& modality = whose.modality;
     const bool code = std::all_of(modality.begin(), modality.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
     if (!modality.empty() && code) seen.modalities.insert(modality);
   }
@@ -79,22 +77,27 @@ class Studies {
 
 class Scan {
  public:
-  void Add(const fs::path& file) {
-    PreScan scan;
-    try {
-      const OpenFile opened(file);
-      scan = PreScanFile(opened);
-      if (!scan.is_dicom) {
-        ++out_.other_files;
-        nameless_[file.parent_path()].push_back(file);
-      } else if (!scan.fault.empty()) {
-        Damaged(file, scan, "not readable: " + scan.fault);
-      } else {
-        Parse(opened, scan);
-      }
-    } catch (const std::exception& failure) {
-      Damaged(file, scan, std::string("not readable: ") + AsError(failure).what());
+  void Add(FileHeader header) {
+    const fs::path& file = header.file;
+    if (!header.fault.empty()) return Damaged(header);
+    if (!header.scan.is_dicom) {
+      ++out_.other_files;
+      nameless_[file.parent_path()].push_back(file);
+      return;
     }
+    studies_.Add(header);
+    switch (header.kind) {
+      case FileKind::kStructureSet: out_.structure_sets.push_back(file); return;
+      case FileKind::kSegmentation: out_.segmentations.push_back(file); return;
+      case FileKind::kScreenshot: return Screenshot(header);
+      case FileKind::kOther: ++out_.other_files; return;
+      case FileKind::kSlice: break;
+    }
+    // Without a SeriesInstanceUID there is no series; at least its patients and folders are not mixed.
+    const bool nameless = header.series_uid.empty();
+    groups_[{header.series_uid, nameless ? header.patient_id : PatientText(),
+             nameless ? file.parent_path().string() : std::string()}]
+        .slices.push_back(std::move(*header.slice));
   }
 
   SeriesScan Finish() {
@@ -140,57 +143,30 @@ class Scan {
   }
 
  private:
-  void Parse(const OpenFile& opened, const PreScan& scan) {
-    const fs::path& file = opened.path();
-    const DicomFile parsed = ParseDicom(opened, scan, ReadPart::kHeader);
-    DcmItem& dataset = DataSet(*parsed);
-    StudySeen whose;
-    whose.patient_id = PatientText(TextOf(dataset, tag::kPatientId));
-    whose.study_uid = PatientText(TextOf(dataset, tag::kStudyUid));
-    whose.study_date = PatientText(TextOf(dataset, tag::kStudyDate));
-    studies_.Add(file, whose, PatientText(TextOf(dataset, tag::kSeriesUid)), TextOf(dataset, tag::kModality));
-    switch (KindOf(dataset)) {
-      case FileKind::kStructureSet: out_.structure_sets.push_back(file); return;
-      case FileKind::kSegmentation: out_.segmentations.push_back(file); return;
-      case FileKind::kScreenshot: return Screenshot(file, whose, PatientText(TextOf(dataset, tag::kSeriesUid)));
-      case FileKind::kOther: ++out_.other_files; return;
-      case FileKind::kSlice: break;
-    }
-    SliceHeader header = ReadSliceHeader(dataset, file, scan);
-    // Without a SeriesInstanceUID there is no series; at least its patients and folders are not mixed.
-    const bool nameless = header.info.series_uid.empty();
-    groups_[{header.info.series_uid, nameless ? header.info.patient_id : PatientText(),
-             nameless ? file.parent_path().string() : std::string()}]
-        .slices.push_back(std::move(header));
-  }
-
-  void Screenshot(const fs::path& file, const StudySeen& whose, const PatientText& series_uid) {
+  void Screenshot(const FileHeader& header) {
     ++out_.other_files;
-    Group& group = groups_[{series_uid, whose.patient_id, "screenshots"}];
+    Group& group = groups_[{header.series_uid, header.patient_id, "screenshots"}];
     if (group.screenshot_count++ > 0) return;
     group.screenshots.emplace();
-    group.screenshots->place = file.parent_path();
-    group.screenshots->patient_id = whose.patient_id;
-    group.screenshots->study_uid = whose.study_uid;
+    group.screenshots->place = header.file.parent_path();
+    group.screenshots->patient_id = header.patient_id;
+    group.screenshots->study_uid = header.study_uid;
   }
 
   // A damaged slice makes its series unusable: without it the volume would be another one.
-  void Damaged(const fs::path& file, const PreScan& scan, std::string reason) {
-    StudySeen whose;
-    whose.patient_id = scan.patient_id;
-    whose.study_uid = scan.study_uid;
-    studies_.Add(file, whose, scan.series_uid, {});
+  void Damaged(FileHeader& header) {
+    studies_.Add(header);
     RejectedSeries damaged;
-    damaged.place = file;
-    damaged.fault.words = std::move(reason);  // kNotReadable
-    damaged.patient_id = scan.patient_id;
-    damaged.study_uid = scan.study_uid;
-    if (scan.series_uid.empty()) {
-      nameless_[file.parent_path()].push_back(file);
+    damaged.place = header.file;
+    damaged.fault.words = std::move(header.fault);  // kNotReadable
+    damaged.patient_id = header.patient_id;
+    damaged.study_uid = header.study_uid;
+    if (header.series_uid.empty()) {
+      nameless_[header.file.parent_path()].push_back(header.file);
       out_.rejected.push_back(std::move(damaged));
       return;
     }
-    Group& group = groups_[{scan.series_uid, {}, {}}];
+    Group& group = groups_[{header.series_uid, {}, {}}];
     if (group.damaged)
       ++group.also_damaged;
     else
@@ -284,10 +260,7 @@ class Scan {
   SeriesScan out_;
 };
 
-struct Listing {
-  std::vector<fs::path> files;           // sorted
-  std::vector<RejectedSeries> unlisted;  // folders without rights, or with a path longer than the system allows
-};
+}  // namespace
 
 Listing FilesBelow(const fs::path& folder) {
   std::error_code error, ignored;
@@ -317,7 +290,13 @@ Listing FilesBelow(const fs::path& folder) {
   return out;
 }
 
-Series TheOnly(SeriesScan scan, const std::string& place) {
+SeriesScan SortIntoSeries(std::vector<FileHeader> headers) {
+  Scan scan;
+  for (FileHeader& header : headers) scan.Add(std::move(header));
+  return scan.Finish();
+}
+
+Series TheOnlySeries(SeriesScan scan, const std::string& place) {
   if (scan.usable.size() == 1 && scan.rejected.empty()) return std::move(scan.usable.front());
   if (scan.usable.size() > 1) {
     throw Error(ErrorCode::kFailedPrecondition,
@@ -333,15 +312,17 @@ Series TheOnly(SeriesScan scan, const std::string& place) {
               "Look at " + bad.place.string() + ", or export the series again.");
 }
 
-}  // namespace
-
 SeriesScan ScanFiles(std::span<const fs::path> files, const ScanOptions& options) {
+  constexpr std::size_t kAtOnce = 64;  // few enough for progress and stopping, many enough for several threads
   Scan scan;
-  const auto all = static_cast<std::int64_t>(files.size());
-  for (std::int64_t i = 0; i < all; ++i) {
-    if (options.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "stopped while reading DICOM files");
-    scan.Add(files[static_cast<std::size_t>(i)]);
-    if (options.progress) options.progress(i + 1, all);
+  std::size_t done = 0;
+  while (done < files.size()) {
+    const auto some = files.subspan(done, std::min(kAtOnce, files.size() - done));
+    for (FileHeader& header : ReadFileHeaders(some, options.stop)) {
+      scan.Add(std::move(header));
+      ++done;
+      if (options.progress) options.progress(static_cast<std::int64_t>(done), std::ssize(files));
+    }
   }
   return scan.Finish();
 }
@@ -356,12 +337,12 @@ SeriesScan ScanFolder(const fs::path& folder, const ScanOptions& options) {
 }
 
 Series ReadSeries(const fs::path& folder, const ScanOptions& options) {
-  return TheOnly(ScanFolder(folder, options), folder.string());
+  return TheOnlySeries(ScanFolder(folder, options), folder.string());
 }
 
 Series ReadSeriesFiles(std::span<const fs::path> files) {
   Require(!files.empty(), "no files of a series given");
-  return TheOnly(ScanFiles(files), files.front().parent_path().string());
+  return TheOnlySeries(ScanFiles(files), files.front().parent_path().string());
 }
 
 std::vector<fs::path> FilesOf(const Series& series) {

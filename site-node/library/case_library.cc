@@ -16,6 +16,7 @@
 #include "core/base/file_store.h"
 #include "core/base/log.h"
 #include "imaging/dicom/pseudonym.h"
+#include "imaging/dicom/series_loader.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/prepare/preparer.h"
 
@@ -99,10 +100,12 @@ CaseImages CaseLibrary::Images(const CaseId& id, const std::optional<LabelQuery>
   RequireOpen(Get(id));
   const auto pet = store_.Files(id, "pet"), ct = store_.Files(id, "ct");
   CaseImages images;
-  images.pet_series = ReadSeriesFiles(pet);
-  images.ct_series = ReadSeriesFiles(ct);
-  images.pet = ToVolume(images.pet_series, MakeSeriesKey(images.pet_series, site_key_));
-  images.ct = ToVolume(images.ct_series, MakeSeriesKey(images.ct_series, site_key_));
+  const auto key = [&](const Series& series) { return MakeSeriesKey(series, site_key_); };
+  LoadedSeries loaded_pet = LoadSeriesFiles(pet, key), loaded_ct = LoadSeriesFiles(ct, key);
+  images.pet_series = std::move(loaded_pet.series);
+  images.ct_series = std::move(loaded_ct.series);
+  images.pet = std::move(loaded_pet.volume);
+  images.ct = std::move(loaded_ct.volume);
   for (const LabelVersion& version : store_.Labels(id)) {
     if (!version.in_use) continue;
     const LabelQuery query = QueryOf(label.value_or(TumourOf(options_)), version);

@@ -106,8 +106,8 @@ TEST_F(RoundsModelTest, SitesAreShownWithWhatTheyDoNow) {
   model_.Show(Running());
   const std::vector<SiteRow>& rows = model_.sites();
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[0],
-            (SiteRow{"North Hospital", true, true, "connected", "training, 41 %", 0.41, "24 + 6", "0.30", "now", "", ""}));
+  EXPECT_EQ(rows[0], (SiteRow{"North Hospital", true, true, "connected", "training, 41 %", 0.41, "24 + 6", "0.30",
+                              "now", "", ""}));
   EXPECT_EQ(rows[1].doing, "update accepted");
   EXPECT_EQ(rows[1].fraction, 1.0);
   EXPECT_EQ(rows[1].dice, "-");

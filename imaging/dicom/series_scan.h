@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: The Consilium authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "imaging/dicom/file_header.h"
+#include "imaging/dicom/series_reader.h"
+
+// What ScanFolder, ReadSeries and LoadSeries have in common; of no use outside imaging/dicom.
+namespace consilium {
+
+// What lies below a folder.
+struct Listing {
+  std::vector<std::filesystem::path> files;  // that may be DICOM, sorted
+  std::vector<RejectedSeries> unlisted;      // folders without rights, or with a path longer than the system allows
+};
+
+// Throws as ScanFolder.
+Listing FilesBelow(const std::filesystem::path& folder);
+
+// The headers of all files, sorted into series.
+SeriesScan SortIntoSeries(std::vector<FileHeader> headers);
+
+// The only series of a scan of `place`. Throws as ReadSeries.
+Series TheOnlySeries(SeriesScan scan, const std::string& place);
+
+}  // namespace consilium
