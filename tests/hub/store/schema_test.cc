@@ -73,9 +73,9 @@ TEST_F(RunStoreTest, ADatabaseThatSomebodyChangedIsRefusedInWords) {
 TEST(Schema, AnotherProgramsDatabaseIsRefusedInWords) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder / "hub.sqlite";
-  { OpenHubDatabase(file).Run("PRAGMA user_version = 2"); }
+  { OpenHubDatabase(file).Run("PRAGMA user_version = 3"); }
   ExpectError(ErrorCode::kFailedPrecondition,
-              "has version 2, this program knows versions up to 1\n  Use the newer program that wrote it.",
+              "has version 3, this program knows versions up to 2\n  Use the newer program that wrote it.",
               [&] { OpenHubDatabase(file); });
   // One of before there were versions: its tables are in the way, and nothing of it is touched.
   { OpenHubDatabase(file.string() + ".old").Run("PRAGMA user_version = 0"); }
