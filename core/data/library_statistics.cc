@@ -76,6 +76,7 @@ bool Hide(std::vector<StatisticsBin*> bins, std::int64_t k) {
 
 bool Hide(std::map<std::string, StatisticsBin>& named, std::int64_t k) {
   std::vector<StatisticsBin*> bins;
+  bins.reserve(named.size());
   for (auto& [name, bin] : named) bins.push_back(&bin);
   const bool hidden = Hide(bins, k);
   std::erase_if(named, [](const auto& entry) { return entry.second.patients == 0; });
