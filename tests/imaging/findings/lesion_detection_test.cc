@@ -117,7 +117,8 @@ TEST(LesionDetectionTest, CandidatesCarryTheirHighestProbability) {
 
 // tools/oracles/detection.py.
 TEST(LesionDetectionTest, FrocEqualsMonai) {
-  for (const auto& c : Oracle().at("froc")) {
+  const nlohmann::json oracle = Oracle();
+  for (const auto& c : oracle.at("froc")) {
     std::vector<FrocCase> cases;
     for (const auto& one : c.at("cases")) {
       FrocCase next;
@@ -158,7 +159,7 @@ TEST(LesionDetectionTest, OtherGridsAreRefused) {
 
 // tools/oracles/detection.py, by its definition in numpy.
 TEST(CalibrationTest, EqualsTheDefinition) {
-  const auto c = Oracle().at("calibration");
+  const nlohmann::json c = Oracle().at("calibration");
   Geometry grid;
   grid.size = {c.at("size")[0], c.at("size")[1], c.at("size")[2]};
   grid.spacing_mm = {c.at("spacing")[0], c.at("spacing")[1], c.at("spacing")[2]};
