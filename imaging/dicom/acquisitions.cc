@@ -76,7 +76,8 @@ class Splitter {
       SliceStack whole;
       words_.clear();
       std::vector<SliceStack> volumes = Volumes(group, tag + 1, depth - 1, whole);
-      if (volumes.empty()) return {};
+      const auto incomplete = [](const SliceStack& stack) { return stack.missing() > 0; };
+      if (volumes.empty() || std::any_of(volumes.begin(), volumes.end(), incomplete)) return {};
       std::move(volumes.begin(), volumes.end(), std::back_inserter(parts));
     }
     return parts;

@@ -10,6 +10,7 @@
 #include "imaging/dicom/gantry_tilt.h"
 #include "imaging/dicom/slice_header.h"
 #include "imaging/dicom/slice_stack.h"
+#include "imaging/dicom/tags.h"
 
 namespace consilium {
 namespace {
@@ -134,6 +135,10 @@ Series MakeSeries(const SliceStack& stack) {
   series.format = first.format;
   series.geometry = stack.geometry;
   for (const SliceHeader* h : stack.slices) series.slices.push_back(h->slice);
+  if (stack.missing() > 0) {
+    series.notes.push_back(std::to_string(stack.slices.size()) + " of the " + std::to_string(stack.told) +
+                           " slices that " + TagWords(tag::kNumberOfSlices) + " names: the ends are missing");
+  }
   if (stack.copies == 1) series.notes.push_back("1 copy of a slice left out");
   if (stack.copies > 1) series.notes.push_back(std::to_string(stack.copies) + " copies of slices left out");
   return series;
@@ -161,7 +166,7 @@ void AddVolumes(const std::vector<SliceHeader>& headers, const std::string& no_s
                              std::to_string(found.stacks.size()) + " in its series, told apart by " +
                              found.told_apart_by);
     }
-    out.complete = out.complete && std::ssize(stack.slices) == stack.slices.front()->slices_in_volume;
+    out.complete = out.complete && std::ssize(stack.slices) == stack.told;
     out.volumes.push_back(std::move(series));
   }
 }

@@ -77,15 +77,6 @@ Fault PlaceSlices(const Slices& sorted, Vec3 normal, Geometry& g) {
   return {};
 }
 
-// Slices that are missing at an end leave no gap; PET says how many there were.
-std::string FewerThanTold(const Slices& slices) {
-  std::int64_t told = 0;
-  for (const SliceHeader* h : slices) told = std::max(told, h->slices_in_volume);
-  if (std::ssize(slices) >= told) return {};
-  return "missing slices: " + std::to_string(slices.size()) + " of the " + std::to_string(told) + " that " +
-         TagWords(tag::kNumberOfSlices) + " names";
-}
-
 }  // namespace
 
 bool SameForm(const SliceHeader& a, const SliceHeader& b) { return DifferenceOfForm(a, b).empty(); }
@@ -102,6 +93,7 @@ SliceStack StackSlices(Slices slices) {
     out.fault = {reason, std::move(words)};
     return !out.fault.words.empty();
   };
+  for (const SliceHeader* h : out.slices) out.told = std::max(out.told, h->slices_in_volume);
   for (const SliceHeader* h : out.slices) {
     if (refused(QuarantineReason::kUnevenSlices, DifferenceOfForm(first, *h))) return out;
   }
@@ -118,7 +110,6 @@ SliceStack StackSlices(Slices slices) {
   g.origin_mm = out.slices.front()->slice.position_mm;
   g.direction = {first.row, first.column, normal};
   if (out.fault = PlaceSlices(out.slices, normal, g); !out.is_volume()) return out;
-  if (refused(QuarantineReason::kMissingSlices, FewerThanTold(out.slices))) return out;
   const bool many = g.size.count() > kMostVoxels;
   refused(QuarantineReason::kNotAVolume, many ? "more voxels than any scanner makes" : "");
   return out;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,11 +24,15 @@ struct SliceStack {
   Geometry geometry;  // k along the line of the positions, which may lean (gantry tilt: see gantry_tilt.h)
   Fault fault;
   std::int64_t copies = 0;  // further images that held the same pixels at the same place
+  std::int64_t told = 0;    // how many slices NumberOfSlices of PET says there are; 0: it is not told
+
+  // Slices that are missing at the ends, where they leave no gap: what is there is an even stack all the same.
+  std::int64_t missing() const { return std::max<std::int64_t>(0, told - std::ssize(slices)); }
 
   bool is_volume() const { return fault.words.empty(); }
 };
 
-// Two slices or more of one form, evenly spaced, none at the place of another, as many as NumberOfSlices says. Pure.
+// Two slices or more of one form, evenly spaced, none at the place of another. Pure.
 SliceStack StackSlices(Slices slices);
 
 // True if two slices may lie in one stack as far as orientation, size, spacing, pixel format and frame of reference

@@ -74,9 +74,10 @@ void MissingInTheMiddle(AwkwardDraft& d) {
 }
 
 void MissingAtTheEnd(AwkwardDraft& d) {
-  d.study.pet.dropped = 5;
+  d.study.pet.geometry.size.z = 5;
   d.study.pet.edits = {{{kNumberOfSlices}, "6"}};
-  d.WriteRefused(QuarantineReason::kMissingSlices, "missing slices");
+  d.WriteUsed();
+  d.result.notes = {"5 of the 6 slices that NumberOfSlices (0054,0081) names: the ends are missing"};
 }
 
 void CopiesOfSlices(AwkwardDraft& d) {

@@ -21,6 +21,18 @@ std::string PatientFolder(const Series& series, const std::filesystem::path& fol
   return relative.begin()->string();
 }
 
+std::string WhyNone(const CaseScan& scan) {
+  if (!scan.rejected.empty()) {
+    return "The first of " + std::to_string(scan.rejected.size()) +
+           " unusable series: " + scan.rejected.front().fault.words;
+  }
+  if (!scan.cases.empty()) {
+    return "The first of " + std::to_string(scan.cases.size()) +
+           " cases of PET and CT has: " + scan.cases.front().no_contour;
+  }
+  return "Folders are laid out as SITE/PATIENT/... with DICOM files below.";
+}
+
 }  // namespace
 
 std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, const CohortOptions& options) {
@@ -38,10 +50,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
     patients.push_back(std::move(patient));
   }
   if (patients.empty()) {
-    throw Error(ErrorCode::kNotFound, "no patient with PET, CT and a contour in " + folder.string(),
-                scan.rejected.empty() ? "Folders are laid out as SITE/PATIENT/... with DICOM files below."
-                                      : "The first of " + std::to_string(scan.rejected.size()) +
-                                            " unusable series: " + scan.rejected.front().fault.words);
+    throw Error(ErrorCode::kNotFound, "no patient with PET, CT and a contour in " + folder.string(), WhyNone(scan));
   }
   std::sort(patients.begin(), patients.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return patients;

@@ -293,10 +293,31 @@ TEST_F(AcquisitionsTest, MissingSlicesAtAnEndAreKnownByTheirNumber) {
   SeriesFiles files;
   files.edits = {{{0x00540081}, "5"}};
   WriteSeries(folder_ / "s", files);
-  EXPECT_EQ(Scan().usable.size(), 1u);
+  ASSERT_EQ(Scan().usable.size(), 1u);
+  EXPECT_EQ(Scan().usable[0].notes, std::vector<std::string>{});
   fs::remove(folder_ / "s/004.dcm");
-  EXPECT_EQ(Rejection(), "missing slices: 4 of the 5 that NumberOfSlices (0054,0081) names");
-  EXPECT_EQ(Scan().rejected.at(0).fault.reason, QuarantineReason::kMissingSlices);
+  const SeriesScan scan = Scan();
+  ASSERT_EQ(scan.usable.size(), 1u);
+  EXPECT_EQ(scan.usable[0].slices.size(), 4u);
+  EXPECT_EQ(scan.usable[0].notes, std::vector<std::string>{
+                                      "4 of the 5 slices that NumberOfSlices (0054,0081) names: the ends are missing"});
+}
+
+// Two time points of which one misses its last slice: what a tag tells apart must be complete, or it was no such split.
+TEST_F(AcquisitionsTest, AnIncompletePartOfASeriesIsRefused) {
+  const auto write = [&](int phase, const char* prefix) {
+    SeriesFiles files;
+    files.phase = phase;
+    files.prefix = prefix;
+    files.sop_root = files.series + ".7" + std::to_string(phase);
+    files.edits = {{{0x00540081}, "5"}, {{0x00541300}, std::to_string(30000 + 60000 * phase)}};
+    WriteSeries(folder_ / "s", files);
+  };
+  write(0, "a");
+  write(1, "b");
+  EXPECT_EQ(Scan().usable.size(), 2u);
+  fs::remove(folder_ / "s/b004.dcm");
+  EXPECT_NE(Rejection().find("duplicate"), std::string::npos) << Rejection();
 }
 
 TEST_F(AcquisitionsTest, AnUnreadableFileAtAnEndIsNotIgnored) {
