@@ -7,6 +7,7 @@
 
 #include "core/data/geometry.h"
 #include "core/data/series_key.h"
+#include "core/data/voxel_buffer.h"
 
 namespace consilium {
 
@@ -19,7 +20,7 @@ struct Volume {
   SeriesKey key;
   Modality modality = Modality::kCt;
   Geometry geometry;
-  std::vector<std::int16_t> voxels;  // geometry.size.count()
+  VoxelBuffer<std::int16_t> voxels;  // geometry.size.count()
   std::vector<float> slope;          // geometry.size.z
   std::vector<float> intercept;      // geometry.size.z
 

@@ -182,8 +182,8 @@ class FolderSource::Worker {
     while (c < cases_.size() && IdOf(c) != id) ++c;
     if (c == cases_.size()) throw Error(ErrorCode::kNotFound, "there is no case " + id);
     const PatientCase& one = cases_[c];
-    const Volume pet = ToVolume(one.pet, SeriesKey(id + "-pet"));
-    const Volume ct = ToVolume(one.ct, SeriesKey(id + "-ct"));
+    Volume pet = ToVolume(one.pet, SeriesKey(id + "-pet"));
+    Volume ct = ToVolume(one.ct, SeriesKey(id + "-ct"));
 
     auto content = std::make_shared<CaseContent>();
     content->item = items_[c];
@@ -195,12 +195,12 @@ class FolderSource::Worker {
     }
     Tell(c, *content);
     InQtThread([this, content] { Q_EMIT source_.CaseOpened(content); });
-    Send(id, pet);
-    Send(id, ct);
+    Send(id, std::move(pet));
+    Send(id, std::move(ct));
   }
 
-  void Send(const std::string& id, const Volume& volume) {
-    auto slab = std::make_shared<const Slab>(Slab{id, volume.modality, 0, volume.voxels});
+  void Send(const std::string& id, Volume volume) {
+    auto slab = std::make_shared<const Slab>(Slab{id, volume.modality, 0, std::move(volume.voxels)});
     InQtThread([this, slab] { Q_EMIT source_.SlabArrived(slab); });
   }
 

@@ -141,7 +141,7 @@ Slab SlabFromMessage(const v1::ImageSlab& message, const std::string& id, const 
           "the site node sends slices that the image does not have");
   const auto voxels = static_cast<std::size_t>(message.slices() * size.x * size.y);
   Require(message.voxels().size() == voxels * sizeof(std::int16_t), "the site node sends half a slice");
-  Slab slab{id, header.modality, message.slice(), std::vector<std::int16_t>(voxels)};
+  Slab slab{id, header.modality, message.slice(), VoxelBuffer<std::int16_t>(voxels)};
   std::memcpy(slab.voxels.data(), message.voxels().data(), message.voxels().size());
   return slab;
 }

@@ -51,7 +51,7 @@ struct Slab {
   std::string id;
   Modality modality = Modality::kPet;
   std::int64_t first_slice = 0;
-  std::vector<std::int16_t> voxels;
+  VoxelBuffer<std::int16_t> voxels;
 };
 
 // Something that went wrong, for the status line: what, and what to do.

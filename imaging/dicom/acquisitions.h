@@ -31,10 +31,10 @@ struct Acquisitions {
 };
 
 // Most series are one volume and nothing is asked. Where slices lie at one place, copies (equal pixels) are taken once;
-// if pixels differ, the first tag (or two, one within the other) is taken by which every group becomes a complete volume. A
-// time that differs from slice to slice can thus never split a good volume. A gap or uneven spacing is split only by tags
-// that are no times, into at most four regions, and never in PET, whose beds are acquisitions: there slices are
-// missing.
+// if pixels differ, the first tag (or two, one within the other) is taken by which every group becomes a complete
+// volume. A time that differs from slice to slice can thus never split a good volume. A gap or uneven spacing is split
+// only by tags that are no times, into at most four regions, and never in PET, whose beds are acquisitions: there
+// slices are missing.
 Acquisitions FindAcquisitions(const Slices& slices, const SamePixels& same_pixels);
 
 }  // namespace consilium

@@ -25,8 +25,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   std::uint64_t size() const { return size_; }
 
-  // `count` bytes at `offset` (at most a few dozen), valid until the next call. The caller has checked that they lie
-  // within size(). Throws ScanFault.
+  // `count` bytes at `offset` (at most the size of the buffer), valid until the next call. The caller has checked that
+  // they lie within size(). Throws ScanFault.
   const unsigned char* At(std::uint64_t offset, std::uint64_t count) {
     if (offset < start_ || offset + count > start_ + filled_) Fill(offset, count);
     return buffer_.data() + (offset - start_);

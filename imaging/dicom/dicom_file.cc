@@ -48,7 +48,8 @@ E_TransferSyntax SyntaxForDcmtk(const TransferSyntax& syntax) {
   return plain ? EXS_LittleEndianExplicit : DcmXfer(std::string(syntax.uid).c_str()).getXfer();
 }
 
-// "1.5\\-2\\3e4" in one pass.
+}  // namespace
+
 std::vector<double> ParseNumbers(std::string_view text) {
   std::vector<double> out;
   while (!text.empty()) {
@@ -64,8 +65,6 @@ std::vector<double> ParseNumbers(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 void PrepareDcmtk() {
   static std::once_flag once;

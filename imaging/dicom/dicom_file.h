@@ -7,18 +7,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "imaging/dicom/pre_scan.h"
+#include "imaging/dicom/tags.h"
 
 class DcmFileFormat;
 class DcmItem;
 
 // The wall between DCMTK and the rest of imaging/dicom: files come in only through a pre-scan, and only here.
 namespace consilium {
-
-// A DICOM tag, 0xGGGGEEEE.
-using TagNumber = std::uint32_t;
 
 struct DicomFileDeleter {
   void operator()(DcmFileFormat* file) const;
@@ -45,6 +44,9 @@ std::vector<double> NumbersOf(DcmItem& item, TagNumber tag);
 std::optional<double> NumberOf(DcmItem& item, TagNumber tag);
 // The items of a sequence, in order; empty if missing.
 std::vector<DcmItem*> ItemsOf(DcmItem& item, TagNumber tag);
+
+// The numbers of a text like "1.5\\-2\\3e4"; empty if they are not all finite numbers.
+std::vector<double> ParseNumbers(std::string_view text);
 
 // "PixelSpacing (0028,0030)".
 std::string TagWords(TagNumber tag);

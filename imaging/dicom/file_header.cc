@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/base/as_error.h"
-#include "imaging/dicom/dicom_file.h"
 #include "imaging/dicom/parallel.h"
 #include "imaging/dicom/tags.h"
 
@@ -21,21 +20,17 @@ FileHeader ReadFileHeader(const OpenFile& file) {
   FileHeader out;
   out.file = file.path();
   try {
-    out.scan = PreScanFile(file);
-    out.patient_id = out.scan.patient_id;
-    out.study_uid = out.scan.study_uid;
-    out.series_uid = out.scan.series_uid;
+    FileValues values;
+    out.scan = PreScanFile(file, {}, &values);
+    out.patient_id = PatientText(values.top.Text(tag::kPatientId));
+    out.study_uid = PatientText(values.top.Text(tag::kStudyUid));
+    out.series_uid = PatientText(values.top.Text(tag::kSeriesUid));
     if (!out.scan.fault.empty()) out.fault = NotReadable(out.scan.fault);
     if (!out.scan.is_dicom || !out.fault.empty()) return out;
-    const DicomFile parsed = ParseDicom(file, out.scan, ReadPart::kHeader);
-    DcmItem& dataset = DataSet(*parsed);
-    out.patient_id = PatientText(TextOf(dataset, tag::kPatientId));
-    out.study_uid = PatientText(TextOf(dataset, tag::kStudyUid));
-    out.series_uid = PatientText(TextOf(dataset, tag::kSeriesUid));
-    out.study_date = PatientText(TextOf(dataset, tag::kStudyDate));
-    out.modality = TextOf(dataset, tag::kModality);
-    out.kind = KindOf(dataset);
-    if (out.kind == FileKind::kSlice) out.slice = ReadSliceHeader(dataset, out.file, out.scan);
+    out.study_date = PatientText(values.top.Text(tag::kStudyDate));
+    out.modality = values.top.Text(tag::kModality);
+    out.kind = KindOf(values.top.Text(tag::kSopClassUid));
+    if (out.kind == FileKind::kSlice) out.slice = ReadSliceHeader(values, out.file, out.scan);
   } catch (const std::exception& failure) {
     out.fault = NotReadable(AsError(failure).what());
   }

@@ -108,7 +108,7 @@ std::string_view Name(LabelKind kind) {
 LabelKind KindOfLabel(const std::filesystem::path& file) {
   if (IsNiftiName(file)) return LabelKind::kNifti;
   const DicomFile parsed = OpenDicom(file, ReadPart::kHeader);
-  const FileKind kind = KindOf(DataSet(*parsed));
+  const FileKind kind = KindOf(TextOf(DataSet(*parsed), tag::kSopClassUid));
   if (kind == FileKind::kStructureSet) return LabelKind::kRtStruct;
   Require(kind == FileKind::kSegmentation, file.string() + " holds no label",
           "Give an RTSTRUCT, a DICOM SEG or a NIfTI file (.nii, .nii.gz).");

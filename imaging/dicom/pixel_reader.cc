@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "imaging/dicom/pixel_reader.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -44,16 +42,6 @@ bool ReadInflated(const OpenFile& file, const PixelPlace& place, std::span<char>
 
 void SwapPairs(std::span<char> bytes) {
   for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) std::swap(bytes[i], bytes[i + 1]);
-}
-
-// Room for a volume, in huge pages where the system has them: to touch it page by page takes longer than to read it.
-void MakeRoom(std::vector<std::int16_t>& voxels, std::size_t count) {
-  voxels.reserve(count);
-  constexpr std::uintptr_t kPage = 4096;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(voxels.data()) + kPage - 1) / kPage * kPage;
-  const auto end = reinterpret_cast<std::uintptr_t>(voxels.data() + count) / kPage * kPage;
-  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a wish, no more
-  voxels.resize(count);
 }
 
 }  // namespace
@@ -150,7 +138,7 @@ Volume ReadVolume(const Series& series, SeriesKey key, const std::stop_token& st
   };
   std::vector<std::int16_t> first(in_slice);
   read(0, 0, first);
-  MakeRoom(volume.voxels, in_slice * series.slices.size());  // for all only once there are pixels at all
+  volume.voxels.resize(in_slice * series.slices.size());  // for all only once there are pixels at all
   std::copy(first.begin(), first.end(), volume.voxels.begin());
   const std::span<std::int16_t> voxels(volume.voxels);
   InParallel(std::ssize(series.slices) - 1, threads, stop, [&](int thread, std::int64_t i) {

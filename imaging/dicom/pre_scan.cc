@@ -15,10 +15,10 @@
 namespace consilium {
 namespace {
 
+constexpr std::uint64_t kLongestUid = 64;
 constexpr std::uint32_t kUndefined = 0xFFFFFFFF;
 constexpr std::uint32_t kItem = 0xFFFEE000, kItemEnd = 0xFFFEE00D, kSequenceEnd = 0xFFFEE0DD;
-constexpr std::uint32_t kTransferSyntax = 0x00020010, kSeriesUid = 0x0020000E, kStudyUid = 0x0020000D,
-                        kPatientId = 0x00100020, kPixelData = 0x7FE00010;
+constexpr std::uint32_t kTransferSyntax = 0x00020010, kPixelData = 0x7FE00010;
 
 std::string TagName(std::uint32_t tag) {
   std::array<char, 16> text{};
@@ -52,7 +52,8 @@ struct Element {
 // The walk. Nesting is a vector, not the call stack.
 class Walk {
  public:
-  Walk(ByteSource& source, const PreScanLimits& limits, PreScan& out) : source_(source), limits_(limits), out_(out) {}
+  Walk(ByteSource& source, const PreScanLimits& limits, PreScan& out, FileValues* values)
+      : source_(source), limits_(limits), out_(out), values_(values) {}
 
   // The elements of group 0002; returns where the data set starts.
   std::uint64_t Meta() {
@@ -69,7 +70,7 @@ class Walk {
 
   // The data set that starts at `at`, up to the end of its pixels.
   void DataSet(std::uint64_t at, const TransferSyntax& syntax) {
-    levels_.push_back({Level::kItems, source_.size(), {syntax.implicit_vr, syntax.big_endian}});
+    levels_.push_back({Level::kItems, source_.size(), {syntax.implicit_vr, syntax.big_endian}, 0});
     while (true) {
       while (levels_.size() > 1 && at == levels_.back().end) levels_.pop_back();
       if (levels_.size() == 1 && (out_.has_pixels || at == source_.size())) break;
@@ -85,6 +86,7 @@ class Walk {
     enum Kind { kItems, kSequence, kFragments } kind;  // kItems: elements follow; the others hold items
     std::uint64_t end;                                 // kOpen for an undefined length
     Writing writing;
+    std::uint32_t tag;  // of the sequence
     static constexpr std::uint64_t kOpen = ~std::uint64_t{0};
   };
 
@@ -96,7 +98,7 @@ class Walk {
   }
 
   std::string TextOf(const Element& e) {
-    if (e.length > 64) throw ScanFault{"a UID of more than 64 characters in " + TagName(e.tag)};
+    if (e.length > kLongestUid) throw ScanFault{"a UID of more than 64 characters in " + TagName(e.tag)};
     const auto* p = reinterpret_cast<const char*>(Need(e.value, e.length, "a UID"));
     std::string_view text(p, e.length);
     while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) text.remove_suffix(1);
@@ -153,7 +155,8 @@ class Walk {
 
   std::uint64_t Enter(Level::Kind kind, const Element& e, const Writing& writing) {
     if (e.length != kUndefined) CheckEnd(e, End());
-    levels_.push_back({kind, e.length == kUndefined ? Level::kOpen : e.value + e.length, writing});
+    const std::uint32_t sequence = kind == Level::kItems ? levels_.back().tag : e.tag;
+    levels_.push_back({kind, e.length == kUndefined ? Level::kOpen : e.value + e.length, writing, sequence});
     // Each nested sequence takes two levels: the sequence and its item.
     if (static_cast<int>(levels_.size() / 2) > limits_.depth) {
       throw ScanFault{"sequences nested deeper than " + std::to_string(limits_.depth)};
@@ -180,10 +183,18 @@ class Walk {
     if (e.vr == "SQ" || (level.writing.implicit_vr && LooksLikeSequence(e)))
       return Enter(Level::kSequence, e, level.writing);
     if (e.length > limits_.value_bytes) throw ScanFault{TagName(e.tag) + " is larger than any scanner writes"};
-    if (top && e.tag == kSeriesUid) out_.series_uid = PatientText(TextOf(e));
-    if (top && e.tag == kStudyUid) out_.study_uid = PatientText(TextOf(e));
-    if (top && e.tag == kPatientId && e.length <= 64) out_.patient_id = PatientText(TextOf(e));
+    const bool uid = e.tag == tag::kSeriesUid || e.tag == tag::kStudyUid;
+    if (top && uid && e.length > kLongestUid) throw ScanFault{"a UID of more than 64 characters in " + TagName(e.tag)};
+    Take(e, level);
     return e.value + e.length;
+  }
+
+  void Take(const Element& e, const Level& level) {
+    if (values_ == nullptr || e.length > HeaderValues::kLongest || !HeaderValues::Wants(e.tag)) return;
+    const bool in_drug = levels_.size() == 3 && level.tag == tag::kRadiopharmaceuticals && values_->drugs == 1;
+    if (levels_.size() > 1 && !in_drug) return;
+    const std::string_view bytes(reinterpret_cast<const char*>(Need(e.value, e.length, "a value")), e.length);
+    (in_drug ? values_->drug : values_->top).Add(e.tag, e.vr, level.writing.big_endian, bytes);
   }
 
   // Implicit VR does not say what is a sequence; DCMTK's dictionary does. Every sequence that DCMTK would descend into
@@ -217,7 +228,11 @@ class Walk {
       return e.value;
     }
     if (e.tag != kItem) throw ScanFault{TagName(e.tag) + " where an item of a sequence should start"};
-    if (level.kind == Level::kSequence) return Enter(Level::kItems, e, level.writing);
+    if (level.kind == Level::kSequence) {
+      const bool drug = levels_.size() == 2 && level.tag == tag::kRadiopharmaceuticals;
+      if (drug && values_ != nullptr) ++values_->drugs;
+      return Enter(Level::kItems, e, level.writing);
+    }
     if (e.length == kUndefined) throw ScanFault{"a pixel fragment without a length"};
     CheckEnd(e, End());
     if (out_.has_pixels && levels_.size() == 2) out_.pixels.bytes += e.length;
@@ -227,20 +242,21 @@ class Walk {
   ByteSource& source_;
   const PreScanLimits& limits_;
   PreScan& out_;
+  FileValues* values_;
   std::vector<Level> levels_;
   std::int64_t elements_ = 0;
 };
 
 }  // namespace
 
-PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits) {
+PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits, FileValues* values) {
   PreScan out;
   FileBytes bytes(file);
   try {
     if (file.size() < 132 || std::memcmp(bytes.At(128, 4), "DICM", 4) != 0) return out;
     out.is_dicom = true;
     if (file.size() > limits.file_bytes) throw ScanFault{"it is larger than any scanner writes"};
-    Walk walk(bytes, limits, out);
+    Walk walk(bytes, limits, out, values);
     out.pixels.dataset = walk.Meta();
     out.pixels.stamp = file.stamp();
     out.pixels.syntax = FindTransferSyntax(out.transfer_syntax);
@@ -249,7 +265,7 @@ PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits) {
       walk.DataSet(out.pixels.dataset, *out.pixels.syntax);
     } else {
       InflatedBytes inflated(file, out.pixels.dataset, limits.inflated_bytes);
-      Walk(inflated, limits, out).DataSet(0, *out.pixels.syntax);
+      Walk(inflated, limits, out, values).DataSet(0, *out.pixels.syntax);
     }
   } catch (const ScanFault& fault) {
     out.fault = fault.words;

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/data/patient_text.h"
+#include "imaging/dicom/header_values.h"
 #include "imaging/dicom/open_file.h"
 #include "imaging/dicom/pixel_place.h"
 
@@ -27,9 +27,6 @@ struct PreScan {
   bool is_dicom = false;  // starts as DICOM Part 10 does: preamble and "DICM"
   std::string fault;      // empty if the file may be parsed; else why not, in words without patient data
   std::string transfer_syntax;
-  PatientText series_uid;  // this and the next two: also of most files with a fault, so that their series
-  PatientText patient_id;  // and study can be told
-  PatientText study_uid;
   std::uint64_t header_bytes = 0;   // up to the pixel data element, or the whole file; inflated: of the data set
   std::uint64_t checked_bytes = 0;  // up to the end of the pixel data, or the whole file: nothing after it is looked at
   bool has_pixels = false;          // pixel data at the top level
@@ -38,10 +35,11 @@ struct PreScan {
 
 // Walks the element headers of a DICOM file (PS3.5 section 7) before DCMTK parses it, because DCMTK 3.6.7 recurses
 // without a limit and crashes on deeply nested sequences. Checks that every length lies within its sequence and the
-// file, the nesting depth, the limits above and the transfer syntax. Reads headers only, values are skipped; needs no
-// memory beyond one buffer, whatever the file says. A deflated data set is walked over as it inflates, within a limit.
-// Never throws for a bad file: that is a verdict. Throws Error(kNotFound) if the file cannot be opened.
-PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits = {});
+// file, the nesting depth, the limits above and the transfer syntax. Values are skipped but those that `values` wants
+// (with a fault: as far as the walk came); needs no memory beyond these and one buffer, whatever the file says. A
+// deflated data set is walked over as it inflates, within a limit. Never throws for a bad file: that is a verdict.
+// Throws Error(kNotFound) if the file cannot be opened.
+PreScan PreScanFile(const OpenFile& file, const PreScanLimits& limits = {}, FileValues* values = nullptr);
 PreScan PreScanFile(const std::filesystem::path& file, const PreScanLimits& limits = {});
 
 }  // namespace consilium

@@ -64,7 +64,7 @@ bool IsClosed(const std::string& type) { return type == "CLOSED_PLANAR" || type 
 RtStruct ReadRtStruct(const std::filesystem::path& file) {
   const DicomFile parsed = OpenDicom(file, ReadPart::kHeader);
   DcmItem& dataset = DataSet(*parsed);
-  Require(KindOf(dataset) == FileKind::kStructureSet, file.string() + " is not an RTSTRUCT",
+  Require(KindOf(TextOf(dataset, tag::kSopClassUid)) == FileKind::kStructureSet, file.string() + " is not an RTSTRUCT",
           "Give a file of the class RT Structure Set Storage.");
   RtStruct out;
   out.file = file;

@@ -28,7 +28,7 @@ namespace {
 DicomFile OpenSeg(const std::filesystem::path& file, ReadPart part) {
   DicomFile parsed = OpenDicom(file, part);
   DcmItem& dataset = DataSet(*parsed);
-  Require(KindOf(dataset) == FileKind::kSegmentation, file.string() + " is not a DICOM SEG",
+  Require(KindOf(TextOf(dataset, tag::kSopClassUid)) == FileKind::kSegmentation, file.string() + " is not a DICOM SEG",
           "Give a file of the class Segmentation Storage.");
   Require(
       TextOf(dataset, tag::kSegmentationType) == "BINARY", file.string() + " is not a binary SEG",

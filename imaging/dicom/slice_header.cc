@@ -9,7 +9,7 @@
 #include "core/data/library_statistics.h"
 #include "imaging/dicom/acquisitions.h"
 #include "imaging/dicom/dicom_file.h"
-#include "imaging/dicom/private_tag.h"
+#include "imaging/dicom/header_values.h"
 #include "imaging/dicom/tags.h"
 
 namespace consilium {
@@ -30,7 +30,7 @@ constexpr double kLargestRescale = 1e12;  // slope or intercept; a float holds e
 // Reads tags and remembers the first one that is missing.
 class Reader {
  public:
-  Reader(DcmItem& item, Fault& fault) : item_(item), fault_(fault) {}
+  Reader(const HeaderValues& values, Fault& fault) : values_(values), fault_(fault) {}
 
   void Refuse(QuarantineReason reason, std::string words) {
     if (fault_.words.empty()) fault_ = {reason, std::move(words)};
@@ -49,24 +49,24 @@ class Reader {
   }
 
   std::vector<double> Numbers(TagNumber tag, std::size_t count) {
-    std::vector<double> values = NumbersOf(item_, tag);
+    std::vector<double> values = values_.Numbers(tag);
     if (values.size() == count) return values;
     Refuse(QuarantineReason::kMissingTag,
            (values.empty() ? "missing tag " : "not the right count of numbers in ") + TagWords(tag));
     return std::vector<double>(count, 0.0);
   }
 
-  PatientText Secret(TagNumber tag) { return PatientText(TextOf(item_, tag)); }
+  PatientText Secret(TagNumber tag) { return PatientText(values_.Text(tag)); }
 
  private:
-  DcmItem& item_;
+  const HeaderValues& values_;
   Fault& fault_;
 };
 
 // Of a text, an integer or a floating point tag.
-std::string TextOrNumber(DcmItem& item, TagNumber tag) {
-  if (std::string text = TextOf(item, tag); !text.empty()) return text;
-  const auto number = NumberOf(item, tag);
+std::string TextOrNumber(const HeaderValues& values, TagNumber tag) {
+  if (std::string text = values.Text(tag); !text.empty()) return text;
+  const auto number = values.Number(tag);
   return number ? std::to_string(*number) : std::string();
 }
 
@@ -118,12 +118,12 @@ void ReadGeometry(Reader& read, SliceHeader& h) {
   h.column = (1 / column) * h.column;
 }
 
-void ReadPixelFormat(Reader& read, DcmItem& item, SliceHeader& h) {
+void ReadPixelFormat(Reader& read, const HeaderValues& values, SliceHeader& h) {
   if (read.Integer(tag::kSamplesPerPixel, 0, 65535) != 1) read.NoVolume("colour images are no volume");
-  const std::string photometric = TextOf(item, tag::kPhotometric);
+  const std::string photometric = values.Text(tag::kPhotometric);
   if (photometric.empty()) read.Missing(tag::kPhotometric);
   if (photometric != "MONOCHROME1" && photometric != "MONOCHROME2") read.NoVolume("colour images are no volume");
-  if (NumberOf(item, tag::kFrames).value_or(1) != 1)
+  if (values.Number(tag::kFrames).value_or(1) != 1)
     read.NoVolume("several frames in one file (enhanced or multi-frame)");
   h.format.bits_allocated = read.Integer(tag::kBitsAllocated, 1, 64);
   h.format.bits_stored = read.Integer(tag::kBitsStored, 1, 64);
@@ -135,8 +135,8 @@ void ReadPixelFormat(Reader& read, DcmItem& item, SliceHeader& h) {
   }
 }
 
-void ReadRescale(Reader& read, DcmItem& item, SliceHeader& h) {
-  const auto slope = NumberOf(item, tag::kSlope), intercept = NumberOf(item, tag::kIntercept);
+void ReadRescale(Reader& read, const HeaderValues& values, SliceHeader& h) {
+  const auto slope = values.Number(tag::kSlope), intercept = values.Number(tag::kIntercept);
   if (h.modality != Modality::kMr) {
     if (!slope) read.Missing(tag::kSlope);
     if (!intercept) read.Missing(tag::kIntercept);
@@ -155,34 +155,33 @@ constexpr PrivateTag kPhilipsBqFactor{0x7053, "Philips PET Private Group", 0x09}
 
 std::optional<double> SecondsOfMs(std::optional<double> ms) { return ms ? std::optional(*ms / 1000) : std::nullopt; }
 
-PetFacts ReadPetFacts(DcmItem& item) {
+PetFacts ReadPetFacts(const FileValues& file) {
+  const HeaderValues& values = file.top;
   PetFacts f;
-  f.units = TextOf(item, tag::kUnits);
-  f.suv_type = TextOf(item, tag::kSuvType);
-  f.decay_correction = TextOf(item, tag::kDecayCorrection);
-  f.corrected_image = TextOf(item, tag::kCorrectedImage);
-  f.series_date = TextOf(item, tag::kSeriesDate);
-  f.series_time = TextOf(item, tag::kSeriesTime);
-  f.acquisition_date = TextOf(item, tag::kAcquisitionDate);
-  f.acquisition_time = TextOf(item, tag::kAcquisitionTime);
-  f.time_zone = TextOf(item, tag::kTimeZone);
-  f.decay_date_time = TextOf(item, kGeScanDateTime);
-  if (f.decay_date_time.empty()) f.decay_date_time = TextOf(item, kSiemensDecayDateTime);
-  f.weight_kg = NumberOf(item, tag::kPatientWeight);
-  f.frame_reference_s = SecondsOfMs(NumberOf(item, tag::kFrameReferenceTime));
-  f.frame_duration_s = SecondsOfMs(NumberOf(item, tag::kFrameDuration));
+  f.units = values.Text(tag::kUnits);
+  f.suv_type = values.Text(tag::kSuvType);
+  f.decay_correction = values.Text(tag::kDecayCorrection);
+  f.corrected_image = values.Text(tag::kCorrectedImage);
+  f.series_date = values.Text(tag::kSeriesDate);
+  f.series_time = values.Text(tag::kSeriesTime);
+  f.acquisition_date = values.Text(tag::kAcquisitionDate);
+  f.acquisition_time = values.Text(tag::kAcquisitionTime);
+  f.time_zone = values.Text(tag::kTimeZone);
+  f.decay_date_time = values.Text(kGeScanDateTime);
+  if (f.decay_date_time.empty()) f.decay_date_time = values.Text(kSiemensDecayDateTime);
+  f.weight_kg = values.Number(tag::kPatientWeight);
+  f.frame_reference_s = SecondsOfMs(values.Number(tag::kFrameReferenceTime));
+  f.frame_duration_s = SecondsOfMs(values.Number(tag::kFrameDuration));
   if (f.units == "CNTS") {
-    f.philips_suv_factor = NumberOf(item, kPhilipsSuvFactor);
-    f.philips_bq_factor = NumberOf(item, kPhilipsBqFactor);
+    f.philips_suv_factor = values.Number(kPhilipsSuvFactor);
+    f.philips_bq_factor = values.Number(kPhilipsBqFactor);
   }
-  const std::vector<DcmItem*> drugs = ItemsOf(item, tag::kRadiopharmaceuticals);
-  f.several_drugs = drugs.size() > 1;
-  if (drugs.empty()) return f;
-  DcmItem& dose = *drugs.front();
-  f.injection_date_time = TextOf(dose, tag::kStartDateTime);
-  f.injection_time = TextOf(dose, tag::kStartTime);
-  f.dose_bq = NumberOf(dose, tag::kTotalDose);
-  f.half_life_s = NumberOf(dose, tag::kHalfLife);
+  f.several_drugs = file.drugs > 1;
+  const HeaderValues& dose = file.drug;
+  f.injection_date_time = dose.Text(tag::kStartDateTime);
+  f.injection_time = dose.Text(tag::kStartTime);
+  f.dose_bq = dose.Number(tag::kTotalDose);
+  f.half_life_s = dose.Number(tag::kHalfLife);
   return f;
 }
 
@@ -215,14 +214,14 @@ std::string HarmlessWords(const std::string& image_type, bool colour) {
   return colour && image_type.starts_with("DERIVED") ? "a derived colour image" : "";
 }
 
-void ReadAcquisition(DcmItem& item, SliceHeader& h) {
-  for (const TagNumber tag : AcquisitionTags()) h.acquisition.push_back(TextOrNumber(item, tag));
-  h.tilt_degrees = NumberOf(item, tag::kGantryTilt).value_or(0);
-  const double slices = NumberOf(item, tag::kNumberOfSlices).value_or(0);
+void ReadAcquisition(const HeaderValues& values, SliceHeader& h) {
+  for (const TagNumber tag : AcquisitionTags()) h.acquisition.push_back(TextOrNumber(values, tag));
+  h.tilt_degrees = values.Number(tag::kGantryTilt).value_or(0);
+  const double slices = values.Number(tag::kNumberOfSlices).value_or(0);
   constexpr double kMostSlices = 1e6;
   if (slices > 0 && slices < kMostSlices) h.slices_in_volume = static_cast<std::int64_t>(slices);
-  const bool colour = NumberOf(item, tag::kSamplesPerPixel).value_or(1) == 3;
-  h.harmless = HarmlessWords(TextOf(item, tag::kImageType), colour);
+  const bool colour = values.Number(tag::kSamplesPerPixel).value_or(1) == 3;
+  h.harmless = HarmlessWords(values.Text(tag::kImageType), colour);
 }
 
 void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
@@ -241,8 +240,7 @@ void CheckPixelBytes(Reader& read, const PreScan& scan, SliceHeader& h) {
 
 }  // namespace
 
-FileKind KindOf(DcmItem& dataset) {
-  const std::string sop_class = TextOf(dataset, tag::kSopClassUid);
+FileKind KindOf(const std::string& sop_class) {
   if (sop_class == SopClass(FileKind::kStructureSet, {})) return FileKind::kStructureSet;
   if (sop_class == SopClass(FileKind::kSegmentation, {})) return FileKind::kSegmentation;
   constexpr std::string_view kSecondaryCapture = "1.2.840.10008.5.1.4.1.1.7";  // further kinds below it
@@ -250,27 +248,28 @@ FileKind KindOf(DcmItem& dataset) {
   return ModalityOf(sop_class) ? FileKind::kSlice : FileKind::kOther;
 }
 
-SliceHeader ReadSliceHeader(DcmItem& item, const std::filesystem::path& file, const PreScan& scan) {
+SliceHeader ReadSliceHeader(const FileValues& file_values, const std::filesystem::path& file, const PreScan& scan) {
+  const HeaderValues& values = file_values.top;
   SliceHeader h;
-  Reader read(item, h.fault);
+  Reader read(values, h.fault);
   h.slice.file = file;
   h.slice.sop_instance_uid = read.Secret(tag::kSopInstanceUid);
   h.info = {read.Secret(tag::kPatientId),        read.Secret(tag::kPatientName),      read.Secret(tag::kStudyUid),
             read.Secret(tag::kSeriesUid),        read.Secret(tag::kFrameOfReference), read.Secret(tag::kStudyDate),
             read.Secret(tag::kSeriesDescription)};
-  h.info.scanner = ScannerName(TextOf(item, tag::kManufacturer), TextOf(item, tag::kModelName));
+  h.info.scanner = ScannerName(values.Text(tag::kManufacturer), values.Text(tag::kModelName));
   if (h.info.series_uid.empty()) read.Missing(tag::kSeriesUid);
   if (h.slice.sop_instance_uid.empty()) read.Missing(tag::kSopInstanceUid);
-  const std::string sop_class = TextOf(item, tag::kSopClassUid);
+  const std::string sop_class = values.Text(tag::kSopClassUid);
   h.modality = ModalityOf(sop_class).value_or(Modality::kCt);
   if (sop_class != SopClass(FileKind::kSlice, h.modality)) {
     read.NoVolume("enhanced (multi-frame) images are not read; export the series as single slices");
   }
-  ReadPixelFormat(read, item, h);
+  ReadPixelFormat(read, values, h);
   ReadGeometry(read, h);
-  ReadRescale(read, item, h);
-  if (h.modality == Modality::kPet) h.pet = ReadPetFacts(item);
-  ReadAcquisition(item, h);
+  ReadRescale(read, values, h);
+  if (h.modality == Modality::kPet) h.pet = ReadPetFacts(file_values);
+  ReadAcquisition(values, h);
   CheckPixelBytes(read, scan, h);
   return h;
 }

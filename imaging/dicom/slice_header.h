@@ -9,12 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "imaging/dicom/header_values.h"
 #include "imaging/dicom/pre_scan.h"
 #include "imaging/dicom/quarantine.h"
 #include "imaging/dicom/series.h"
 #include "imaging/dicom/suv.h"
-
-class DcmItem;
 
 namespace consilium {
 
@@ -38,10 +37,10 @@ struct SliceHeader {
   Fault fault;           // the first thing that makes this slice unusable, or empty words
 };
 
-FileKind KindOf(DcmItem& dataset);
+FileKind KindOf(const std::string& sop_class_uid);
 
 // Reads a PET, CT or MR image header; what is missing or out of bounds becomes `fault`.
-SliceHeader ReadSliceHeader(DcmItem& dataset, const std::filesystem::path& file, const PreScan& scan);
+SliceHeader ReadSliceHeader(const FileValues& values, const std::filesystem::path& file, const PreScan& scan);
 
 // What became of files of a series that are no volume.
 struct SeriesFault {

@@ -5,6 +5,13 @@
 #include <cstdint>
 
 // The DICOM tags and SOP classes that imaging/dicom reads (PS3.6), so that no file needs DCMTK's 5,000-line list.
+namespace consilium {
+
+// A DICOM tag, 0xGGGGEEEE.
+using TagNumber = std::uint32_t;
+
+}  // namespace consilium
+
 namespace consilium::tag {
 
 inline constexpr std::uint32_t kImageType = 0x00080008, kSopClassUid = 0x00080016, kSopInstanceUid = 0x00080018,

@@ -42,7 +42,7 @@ std::shared_ptr<CaseContent> TwoLesions() {
 }
 
 Slab SlabOf(Modality modality, std::int64_t first, std::int64_t slices, std::int64_t area, std::int16_t value) {
-  return {"case-1", modality, first, std::vector<std::int16_t>(static_cast<std::size_t>(slices * area), value)};
+  return {"case-1", modality, first, VoxelBuffer<std::int16_t>(static_cast<std::size_t>(slices * area), value)};
 }
 
 class CaseModelTest : public ::testing::Test {

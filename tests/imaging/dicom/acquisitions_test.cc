@@ -299,8 +299,8 @@ TEST_F(AcquisitionsTest, MissingSlicesAtAnEndAreKnownByTheirNumber) {
   const SeriesScan scan = Scan();
   ASSERT_EQ(scan.usable.size(), 1u);
   EXPECT_EQ(scan.usable[0].slices.size(), 4u);
-  EXPECT_EQ(scan.usable[0].notes, std::vector<std::string>{
-                                      "4 of the 5 slices that NumberOfSlices (0054,0081) names: the ends are missing"});
+  EXPECT_EQ(scan.usable[0].notes,
+            std::vector<std::string>{"4 of the 5 slices that NumberOfSlices (0054,0081) names: the ends are missing"});
 }
 
 // Two time points of which one misses its last slice: what a tag tells apart must be complete, or it was no such split.

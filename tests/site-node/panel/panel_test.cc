@@ -244,7 +244,7 @@ TEST_F(PanelTest, AnImageComesWithTheAskedSliceFirstAndEverySliceOnce) {
     request.set_modality("PT");
     request.set_first_slice(first);
     const auto stream = stub->GetImage(&context, request);
-    std::vector<std::int16_t> voxels(60, 0);
+    VoxelBuffer<std::int16_t> voxels(60, 0);
     std::set<std::int64_t> slices;
     v1::ImageSlab slab;
     bool is_first = true;
