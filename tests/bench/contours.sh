@@ -9,5 +9,5 @@ source tests/bench/environment.sh
 [ -n "${CONSILIUM_STS:-}" ] || die "CONSILIUM_STS is not set" "See docs/real-data.md."
 program=build/release/tests/bench_contours
 [ -x "$program" ] || die "$program is not built" "./dev build"
-bench_python contours dcmrtstruct2nii==5 pydicom==3.0.1 SimpleITK==2.5.2 numpy==2.2.6 scikit-image==0.25.2
+bench_python contours source:dcmrtstruct2nii==5 pydicom==3.0.1 SimpleITK==2.5.2 numpy==2.2.6 scikit-image==0.25.2
 exec "$python" tests/bench/contours.py "$program" "$@"
