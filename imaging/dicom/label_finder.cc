@@ -42,14 +42,14 @@ std::optional<DrawnFile> ReadDrawnSeg(const std::filesystem::path& file, const s
   return by_a_person ? std::optional(std::move(drawn)) : std::nullopt;
 }
 
-const DrawnFile* BestDrawn(std::span<const DrawnFile> files, const Series& pet) {
+const DrawnFile* BestDrawn(std::span<const DrawnFile* const> files, const Series& pet) {
   const DrawnFile* best = nullptr;
   int best_fitness = 0;
-  for (const DrawnFile& drawn : files) {
-    const int fitness = Fitness(drawn, pet);
+  for (const DrawnFile* drawn : files) {
+    const int fitness = Fitness(*drawn, pet);
     if (fitness <= best_fitness) continue;
     best_fitness = fitness;
-    best = &drawn;
+    best = drawn;
   }
   return best;
 }

@@ -29,6 +29,6 @@ std::optional<DrawnFile> ReadDrawnSeg(const std::filesystem::path& file, const s
 
 // The file that fits a PET best: it refers to the PET series, then it shares the frame of reference; among equals one
 // whose region's name says PET, then the first. Null if none fits.
-const DrawnFile* BestDrawn(std::span<const DrawnFile> files, const Series& pet);
+const DrawnFile* BestDrawn(std::span<const DrawnFile* const> files, const Series& pet);
 
 }  // namespace consilium

@@ -3,6 +3,8 @@
 #include "imaging/dicom/study_finder.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -65,15 +67,27 @@ struct Pairing {
   double reached = 0;          // part of the PET's slices
 };
 
-Pairing CtOf(const Series& pet, const std::vector<Series>& all) {
+// What belongs to each patient, so that years of an archive are paired in linear time.
+template <class T>
+using OfPatients = std::map<PatientText, std::vector<const T*>>;
+
+OfPatients<Series> CtsIn(const std::vector<Series>& all) {
+  OfPatients<Series> cts;
+  for (const Series& series : all)
+    if (series.modality == Modality::kCt) cts[series.info.patient_id].push_back(&series);
+  return cts;
+}
+
+Pairing CtOf(const Series& pet, const OfPatients<Series>& cts) {
   Pairing best;
+  const auto of_patient = cts.find(pet.info.patient_id);
+  if (of_patient == cts.end()) return best;
   double best_covered = 0;
-  for (const Series& ct : all) {
-    if (ct.modality != Modality::kCt || ct.info.patient_id != pet.info.patient_id) continue;
-    if (!SameFrame(ct.info.frame_of_reference_uid, pet.info.frame_of_reference_uid)) continue;
-    const double covered = Covered(pet.geometry, ct.geometry);
+  for (const Series* ct : of_patient->second) {
+    if (!SameFrame(ct->info.frame_of_reference_uid, pet.info.frame_of_reference_uid)) continue;
+    const double covered = Covered(pet.geometry, ct->geometry);
     if (covered > best_covered) {
-      best.ct = &ct;
+      best.ct = ct;
       best_covered = covered;
     }
   }
@@ -88,16 +102,44 @@ std::string NoPairWords(const Series& pet, const Pairing& pair) {
   return "the CT reaches along " + std::to_string(percent) + " % of the PET's slices; a case needs half of them";
 }
 
-void AddContour(PatientCase& patient, const std::vector<DrawnFile>& all, const std::string& roi_pattern) {
-  if (const DrawnFile* best = BestDrawn(all, patient.pet); best != nullptr) {
+// The files that people drew, found by whose they are.
+class Drawings {
+ public:
+  explicit Drawings(const std::vector<DrawnFile>& all) {
+    for (const DrawnFile& drawn : all) {
+      all_.push_back(&drawn);
+      of_patients_[drawn.source.patient_id].push_back(&drawn);
+    }
+  }
+  bool Has(const PatientText& patient) const { return of_patients_.contains(patient); }
+
+  // Those that may be of a patient, in the order of the scan: his own and nobody's; all for a PET that is nobody's.
+  std::vector<const DrawnFile*> MaybeOf(const PatientText& patient) const {
+    if (patient.empty()) return all_;
+    const auto of = [&](const PatientText& id) {
+      const auto found = of_patients_.find(id);
+      return found == of_patients_.end() ? std::vector<const DrawnFile*>() : found->second;
+    };
+    const std::vector<const DrawnFile*> own = of(patient), nobodys = of(PatientText());
+    std::vector<const DrawnFile*> both;
+    std::merge(own.begin(), own.end(), nobodys.begin(), nobodys.end(), std::back_inserter(both), std::less<>());
+    return both;
+  }
+
+ private:
+  std::vector<const DrawnFile*> all_;
+  OfPatients<DrawnFile> of_patients_;
+};
+
+void AddContour(PatientCase& patient, const Drawings& drawings, const std::string& roi_pattern) {
+  const PatientText& id = patient.pet.info.patient_id;
+  if (const DrawnFile* best = BestDrawn(drawings.MaybeOf(id), patient.pet); best != nullptr) {
     patient.contour = best->file;
     return;
   }
-  const bool of_patient = std::any_of(all.begin(), all.end(), [&](const DrawnFile& drawn) {
-    return drawn.source.patient_id == patient.pet.info.patient_id;
-  });
-  patient.no_contour = of_patient ? "no contour named like " + roi_pattern + " in the frame of reference of the PET"
-                                  : "no contour (RTSTRUCT) of this patient";
+  patient.no_contour = drawings.Has(id)
+                           ? "no contour named like " + roi_pattern + " in the frame of reference of the PET"
+                           : "no contour (RTSTRUCT) of this patient";
 }
 
 // A contour that cannot be read, and whose it is where its header says so.
@@ -150,13 +192,15 @@ Fault NoCaseWords(const StudySeen& study, const std::set<Modality>& found, bool 
 void AddSilentStudies(const std::vector<Series>& usable, const std::vector<DrawnFile>& drawn, CaseScan& out) {
   using Study = std::pair<PatientText, PatientText>;
   std::set<Study> told, has_left_out;
+  std::set<fs::path> in_use;  // contours of cases
   std::map<Study, std::set<Modality>> found;
   for (const PatientCase& one : out.cases) {
     told.insert({one.pet.info.patient_id, one.pet.info.study_uid});
     told.insert({one.ct.info.patient_id, one.ct.info.study_uid});
-    for (const DrawnFile& file : drawn)
-      if (file.file == one.contour) told.insert({file.source.patient_id, file.source.study_uid});
+    if (one.contour) in_use.insert(*one.contour);
   }
+  for (const DrawnFile& file : drawn)
+    if (in_use.contains(file.file)) told.insert({file.source.patient_id, file.source.study_uid});
   for (const RejectedSeries& bad : out.rejected) told.insert({bad.patient_id, bad.study_uid});
   for (const RejectedSeries& harmless : out.left_out) has_left_out.insert({harmless.patient_id, harmless.study_uid});
   for (const Series& series : usable) found[{series.info.patient_id, series.info.study_uid}].insert(series.modality);
@@ -177,9 +221,11 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   out.left_out = std::move(scan.left_out);
   out.studies = std::move(scan.studies);
   const std::vector<DrawnFile> drawn = ReadDrawn(scan, options.roi_pattern, out);
+  const Drawings drawings(drawn);
+  const OfPatients<Series> cts = CtsIn(scan.usable);
   for (const Series& pet : scan.usable) {
     if (pet.modality != Modality::kPet) continue;
-    const Pairing pair = CtOf(pet, scan.usable);
+    const Pairing pair = CtOf(pet, cts);
     if (pair.reached < kReach) {
       RejectedSeries alone;
       alone.place = pet.slices.front().file.parent_path();
@@ -190,7 +236,7 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
       continue;
     }
     out.cases.push_back({pet, *pair.ct, std::nullopt, {}});
-    AddContour(out.cases.back(), drawn, options.roi_pattern);
+    AddContour(out.cases.back(), drawings, options.roi_pattern);
   }
   AddSilentStudies(scan.usable, drawn, out);
   return out;

@@ -55,6 +55,15 @@ CREATE INDEX findings_of_study ON findings(study);
 DROP TABLE quarantine;
 CREATE TABLE runs(run TEXT PRIMARY KEY, active INTEGER NOT NULL, seen_ms INTEGER NOT NULL);
 UPDATE cases SET images_stamp = '';
+)sql",
+                                            // The label in use of one case without a look at all labels.
+                                            R"sql(
+DROP VIEW labels_in_use;
+CREATE VIEW labels_in_use AS
+  SELECT id AS case_id, (
+    SELECT COALESCE(MAX(CASE WHEN version = chosen_label THEN version END), MAX(version))
+    FROM labels WHERE case_id = cases.id AND training = 1 AND trouble = '') AS version
+  FROM cases;
 )sql"};
 
 Error Unknown(std::string_view what, const std::string& name) {
@@ -277,9 +286,9 @@ std::optional<CaseRecord> CaseStore::Find(const CaseId& id) {
 std::vector<CaseRecord> CaseStore::CasesLocked(const std::string& only) {
   Statement read(database_,
                  "SELECT id, study, role, version IS NOT NULL, present, patient, study_date, no_label FROM cases "
-                 "JOIN patients USING(patient) LEFT JOIN labels_in_use ON case_id = id "
-                 "WHERE id = ?1 OR ?1 = '' ORDER BY id");
-  read.Bind(1, only);
+                 "JOIN patients USING(patient) JOIN labels_in_use ON case_id = id " +
+                     std::string(only.empty() ? "" : "WHERE id = ?1 ") + "ORDER BY id");
+  if (!only.empty()) read.Bind(1, only);
   std::vector<CaseRecord> cases;
   while (read.Step()) {
     cases.push_back({CaseId(read.Text(0)), StudyId(read.Text(1)), RoleFrom(read.Text(2)), read.Int(3) != 0,
@@ -346,7 +355,7 @@ LibraryPatients CaseStore::Patients() {
   std::lock_guard lock(mutex_);
   Statement read(database_,
                  "SELECT role, COUNT(DISTINCT patient) FROM cases JOIN patients USING(patient) "
-                 "JOIN labels_in_use ON case_id = id WHERE present = 1 GROUP BY role");
+                 "JOIN labels_in_use ON case_id = id WHERE present = 1 AND version IS NOT NULL GROUP BY role");
   LibraryPatients patients;
   while (read.Step()) {
     const CaseRole role = RoleFrom(read.Text(0));
