@@ -4,14 +4,24 @@
 
 #include <numeric>
 
+#include "learning/augmentation.h"
+
 namespace consilium {
 
-at::Tensor DiceCrossEntropy(const at::Tensor& scores, const at::Tensor& target) {
+at::Tensor DiceCrossEntropy(const at::Tensor& scores, const at::Tensor& target, Labelled labelled) {
   constexpr double kSmooth = 1e-5;
   const at::Tensor log_probability = at::log_softmax(scores, 1);
-  const at::Tensor cross_entropy = at::nll_loss_nd(log_probability, target);
   const std::int64_t foreground = scores.size(1) - 1;
-  const at::Tensor probability = log_probability.narrow(1, 1, foreground).exp();
+  at::Tensor probability = log_probability.narrow(1, 1, foreground).exp();
+  at::Tensor cross_entropy;
+  if (labelled == Labelled::kWhole) {
+    cross_entropy = at::nll_loss_nd(log_probability, target);
+  } else {
+    const at::Tensor judged = target.ne(kIgnoreLabel);
+    cross_entropy =
+        at::nll_loss_nd(log_probability, target, {}, at::Reduction::Sum, kIgnoreLabel) / judged.sum().clamp_min(1);
+    probability = probability * judged.unsqueeze(1);
+  }
   const at::Tensor wanted =
       target.unsqueeze(1).eq(at::arange(1, foreground + 1, target.options()).view({1, foreground, 1, 1, 1}));
   const std::vector<std::int64_t> space = {2, 3, 4};
@@ -29,7 +39,7 @@ std::vector<double> DeepSupervisionWeights(std::size_t levels) {
   return weights;
 }
 
-at::Tensor DeepSupervisionLoss(const std::vector<at::Tensor>& scores, const at::Tensor& target) {
+at::Tensor DeepSupervisionLoss(const std::vector<at::Tensor>& scores, const at::Tensor& target, Labelled labelled) {
   const std::vector<double> weights = DeepSupervisionWeights(scores.size());
   at::Tensor total;
   for (std::size_t l = 0; l < scores.size(); ++l) {
@@ -39,7 +49,7 @@ at::Tensor DeepSupervisionLoss(const std::vector<at::Tensor>& scores, const at::
     for (std::int64_t axis = 1; axis <= 3; ++axis) {
       at_level = at_level.slice(axis, step / 2, std::nullopt, step);  // floor((i + 1/2) * step)
     }
-    const at::Tensor loss = weights[l] * DiceCrossEntropy(scores[l], at_level.contiguous());
+    const at::Tensor loss = weights[l] * DiceCrossEntropy(scores[l], at_level.contiguous(), labelled);
     total = total.defined() ? total + loss : loss;
   }
   return total;

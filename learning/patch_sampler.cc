@@ -40,9 +40,15 @@ PatchSampler::PatchSampler(std::span<const Sample> samples, const TrainPlan& pla
             "Choose a larger spacing_mm in the plan.");
     Source source{sample.grid.size, {}};
     for (std::size_t i = 0; i < sample.label.size(); ++i) {
-      if (sample.label[i] != 0) source.tumour.push_back(static_cast<std::uint32_t>(i));
+      const std::uint8_t label = sample.label[i];
+      if (label == kIgnoreLabel) {
+        partly_labelled_ = true;
+      } else if (label != 0) {
+        source.tumour.push_back(static_cast<std::uint32_t>(i));
+      }
     }
     sources_.push_back(std::move(source));
+    channels_.push_back(static_cast<std::size_t>(sample.channels));
   }
 }
 
@@ -70,10 +76,11 @@ std::vector<PatchChoice> PatchSampler::Draw(std::uint64_t seed, std::int64_t ste
         choice.corner[a] = random.Integer(range.low, range.high);
       }
     }
+    if (plan_.augmentation == "nnunet") choice.augmentation = DrawAugmentation(random, channels_[choice.sample]);
     if (plan_.mirror) {
       for (bool& flip : choice.flip) flip = random.Uniform() < 0.5;
     }
-    choices.push_back(choice);
+    choices.push_back(std::move(choice));
   }
   return choices;
 }

@@ -9,6 +9,7 @@
 
 #include "core/data/sample.h"
 #include "core/round/train_plan.h"
+#include "learning/augmentation.h"
 
 namespace consilium {
 
@@ -17,6 +18,7 @@ struct PatchChoice {
   std::size_t sample = 0;
   std::array<std::int64_t, 3> corner{};
   std::array<bool, 3> flip{};
+  Augmentation augmentation;
   friend bool operator==(const PatchChoice&, const PatchChoice&) = default;
 };
 
@@ -28,6 +30,9 @@ class PatchSampler {
   // Throws Error(kInvalidArgument) if a sample has no label or too many voxels.
   PatchSampler(std::span<const Sample> samples, const TrainPlan& plan);
 
+  // Whether a sample holds voxels that nobody judged (255).
+  bool partly_labelled() const { return partly_labelled_; }
+
   // A function of the arguments alone: (seed, step) always gives the same patches.
   std::vector<PatchChoice> Draw(std::uint64_t seed, std::int64_t step) const;
 
@@ -38,6 +43,8 @@ class PatchSampler {
   };
   TrainPlan plan_;
   std::vector<Source> sources_;
+  std::vector<std::size_t> channels_;  // of each sample
+  bool partly_labelled_ = false;
 };
 
 }  // namespace consilium

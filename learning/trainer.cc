@@ -2,15 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learning/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "core/base/error.h"
+#include "learning/augment.h"
 #include "learning/loss.h"
+#include "learning/optimizer.h"
 #include "learning/patch_sampler.h"
 #include "learning/plain_conv_unet.h"
-#include "learning/sgd.h"
 #include "learning/step_memory.h"
 #include "learning/tensors.h"
 #include "learning/torch_device.h"
@@ -28,15 +30,22 @@ struct Batch {
   at::Tensor labels;  // [B, 1, P, P, P] uint8
 };
 
-void Fill(const Batch& batch, const std::vector<PatchChoice>& choices, const std::vector<SampleTensors>& samples,
-          const at::Tensor& padding, const at::Tensor& no_label) {
+// What a batch is cut from, and how.
+struct Source {
+  const std::vector<SampleTensors>& samples;
+  const at::Tensor& padding;
+  std::int64_t classes = 2;
+};
+
+void Fill(const Batch& batch, const std::vector<PatchChoice>& choices, const Source& source, at::Generator& generator) {
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const PatchChoice& choice = choices[i];
-    const SampleTensors& sample = samples[choice.sample];
+    const SampleTensors& sample = source.samples[choice.sample];
     const at::Tensor image = batch.image[static_cast<std::int64_t>(i)];
     const at::Tensor label = batch.labels[static_cast<std::int64_t>(i)];
-    CutPatch(sample.image, choice.corner, padding, image);
-    CutPatch(sample.label, choice.corner, no_label, label);
+    CutMovedPatch(sample.image, choice.corner, choice.augmentation, source.padding, image);
+    CutMovedLabel(sample.label, choice.corner, choice.augmentation, source.classes, label);
+    ChangeIntensities(choice.augmentation, generator, image);
     std::vector<std::int64_t> axes;
     for (std::int64_t axis = 0; axis < 3; ++axis) {
       if (choice.flip[static_cast<std::size_t>(axis)]) axes.push_back(3 - axis);
@@ -54,21 +63,22 @@ struct Trainer::Impl {
       : device(OpenTorchDevice(options)), network(spec, device.torch) {
     prep.Validate();
     padding = PaddingOf(prep, spec.input_channels, device.torch);
-    no_label = at::zeros({1, 1, 1, 1}, at::TensorOptions(device.torch).dtype(at::kByte));
+    generator = at::globalContext().defaultGenerator(device.torch).clone();
   }
 
   // One step on the device: nothing is copied to the host. Returns the loss, a scalar on the device.
-  at::Tensor Step(const Batch& batch, Precision precision) const {
+  at::Tensor Step(const Batch& batch, Precision precision, Labelled labelled) const {
     const auto levels = network.spec().deep_supervision ? PlainConvUNet::Levels::kAll : PlainConvUNet::Levels::kFinest;
-    const at::Tensor loss =
-        DeepSupervisionLoss(network.Forward(batch.image, precision, levels), batch.labels.squeeze(1).to(at::kLong));
+    const at::Tensor loss = DeepSupervisionLoss(network.Forward(batch.image, precision, levels),
+                                                batch.labels.squeeze(1).to(at::kLong), labelled);
     loss.backward();
     return loss.detach();
   }
 
   TorchDevice device;
   PlainConvUNet network;
-  at::Tensor padding, no_label;
+  at::Tensor padding;
+  at::Generator generator;  // of the device, seeded anew for each use
 };
 
 namespace {
@@ -96,6 +106,43 @@ class LossMeter {
   Clock::time_point start_ = Clock::now(), reported_ = start_;
 };
 
+std::vector<at::Tensor> ZerosLike(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> zeros;
+  for (const at::Tensor& tensor : tensors) zeros.push_back(at::zeros_like(tensor));
+  return zeros;
+}
+
+// What the plan's optimiser remembers, from what the caller kept; zeros, and an average at the first weights, where
+// it kept nothing.
+OptimizerTensors Remembered(const OptimizerState& kept, const NetworkSpec& spec, const TrainPlan& plan,
+                            const std::vector<at::Tensor>& parameters) {
+  OptimizerTensors state;
+  const at::NoGradGuard no_gradients;
+  state.momentum = ZerosLike(parameters);
+  if (plan.optimizer == "adamw") state.second_moment = ZerosLike(parameters);
+  if (plan.average > 0) {
+    for (const at::Tensor& parameter : parameters) state.average.push_back(parameter.detach().clone());
+  }
+  if (kept.empty()) return state;
+  const auto load = [&](const Parameters& from, const std::vector<at::Tensor>& to, const char* what) {
+    if (!to.empty()) LoadParameters(from, spec, to, std::string("the kept ") + what);
+  };
+  load(kept.momentum, state.momentum, "momentum");
+  load(kept.second_moment, state.second_moment, "second moment");
+  load(kept.average, state.average, "average");
+  state.steps = kept.steps;
+  return state;
+}
+
+OptimizerState Kept(const OptimizerTensors& state, const NetworkSpec& spec) {
+  OptimizerState kept;
+  kept.momentum = SaveParameters(spec, state.momentum);
+  if (!state.second_moment.empty()) kept.second_moment = SaveParameters(spec, state.second_moment);
+  if (!state.average.empty()) kept.average = SaveParameters(spec, state.average);
+  kept.steps = state.steps;
+  return kept;
+}
+
 void RequireFinite(double loss, const Parameters& parameters) {
   if (std::isfinite(loss) && parameters.AllFinite()) return;
   throw Error(ErrorCode::kOutOfRange, "training: the loss or the parameters are no longer finite",
@@ -112,6 +159,38 @@ Trainer::Trainer(const NetworkSpec& network, const PrepPlan& prep, const Compute
 }
 
 Trainer::~Trainer() = default;
+
+Parameters ToParameters(const OptimizerState& state) {
+  Parameters all;
+  const auto add = [&](const std::string& prefix, const Parameters& part) {
+    for (const NamedArray& array : part.arrays) all.arrays.push_back({prefix + array.name, array.shape, array.values});
+  };
+  add("momentum/", state.momentum);
+  add("second_moment/", state.second_moment);
+  add("average/", state.average);
+  // Two digits of 2^20, so that a float holds each exactly.
+  constexpr std::int64_t kBase = std::int64_t{1} << 20;
+  all.arrays.push_back(
+      {"steps", {2}, {static_cast<float>(state.steps / kBase), static_cast<float>(state.steps % kBase)}});
+  return all;
+}
+
+OptimizerState OptimizerStateFrom(const Parameters& arrays) {
+  OptimizerState state;
+  const std::pair<std::string_view, Parameters*> parts[] = {
+      {"momentum/", &state.momentum}, {"second_moment/", &state.second_moment}, {"average/", &state.average}};
+  for (const NamedArray& array : arrays.arrays) {
+    if (array.name == "steps" && array.values.size() == 2) {
+      state.steps = (static_cast<std::int64_t>(array.values[0]) << 20) + static_cast<std::int64_t>(array.values[1]);
+      continue;
+    }
+    const auto part = std::ranges::find_if(parts, [&](const auto& p) { return array.name.starts_with(p.first); });
+    Require(part != std::end(parts), "the kept optimiser has an array `" + array.name + "`, which none has",
+            "Remove the file: training then goes on without what it remembered.");
+    part->second->arrays.push_back({array.name.substr(part->first.size()), array.shape, array.values});
+  }
+  return state;
+}
 
 TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
                             const TrainPlan& plan, const TrainPosition& position, std::stop_token stop,
@@ -134,28 +213,29 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
     const TorchScope scope(self.device);
     const std::vector<at::Tensor>& parameters = self.network.tensors();
     LoadParameters(start, spec, parameters, "training starts from a model of another network");
-    std::vector<at::Tensor> momentum, with_gradients;
-    for (const at::Tensor& parameter : parameters) momentum.push_back(at::zeros_like(parameter));
-    if (!optimizer.empty()) LoadParameters(optimizer.momentum, spec, momentum, "the kept momentum");
+    OptimizerTensors remembered = Remembered(optimizer, spec, plan, parameters);
     std::vector<SampleTensors> uploaded;
     for (const Sample& sample : samples) uploaded.push_back(Upload(sample, spec.input_channels, self.device.torch));
     const std::int64_t p = plan.patch;
     const auto floats = at::TensorOptions(self.device.torch).dtype(at::kFloat);
     const Batch batch{at::empty({plan.batch, spec.input_channels, p, p, p}, floats),
                       at::empty({plan.batch, 1, p, p, p}, floats.dtype(at::kByte))};
-    Sgd sgd(parameters, momentum, plan);
+    const Source source{uploaded, self.padding, spec.classes};
+    Optimizer steps(parameters, remembered, plan);
+    const Labelled labelled = sampler.partly_labelled() ? Labelled::kPartly : Labelled::kWhole;
     LossMeter meter(self.device.torch, plan.steps, progress);
     for (std::int64_t s = 0; s < plan.steps; ++s) {
       if (stop.stop_requested())
         throw Error(ErrorCode::kCancelled, "training was stopped after " + std::to_string(s) + " steps");
       const std::int64_t step = position.first_step + s;
-      Fill(batch, sampler.Draw(position.seed, step), uploaded, self.padding, self.no_label);
-      meter.Add(self.Step(batch, precision));
-      sgd.Step(PolyLearningRate(plan.learning_rate, step, position.total_steps));
+      Fill(batch, sampler.Draw(position.seed, step), source, self.generator);
+      meter.Add(self.Step(batch, precision, labelled));
+      steps.Step(LearningRateAt(plan, step, position.total_steps));
     }
     outcome.mean_loss = meter.Mean();
-    outcome.parameters = SaveParameters(spec, parameters);
-    outcome.optimizer.momentum = SaveParameters(spec, momentum);
+    const bool last = position.first_step + plan.steps >= position.total_steps;
+    outcome.parameters = SaveParameters(spec, last && plan.average > 0 ? remembered.average : parameters);
+    outcome.optimizer = Kept(remembered, spec);
     outcome.seconds = meter.Seconds();
   });
   RequireFinite(outcome.mean_loss, outcome.parameters);

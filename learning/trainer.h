@@ -18,14 +18,22 @@
 
 namespace consilium {
 
-// What SGD remembers from step to step. A momentum of 0.99 reaches back a hundred steps, more than a round has, so
-// the CALLER keeps this across the rounds of a run (on disk as safetensors: it has the model's layout). It is the
-// site's own and is never sent. Empty before the first step: a site that lost it starts with an empty one.
+// What the optimiser remembers from step to step. A momentum of 0.99 reaches back a hundred steps, more than a round
+// has, so the CALLER keeps this across the rounds of a run (on disk as safetensors: ToParameters). It is the site's own
+// and is never sent. Empty before the first step: a site that lost it starts with an empty one.
 struct OptimizerState {
-  Parameters momentum;
+  Parameters momentum;       // of the model's layout; sgd's momentum, adamw's first moment
+  Parameters second_moment;  // adamw's; else empty
+  Parameters average;        // of the weights (TrainPlan::average); else empty
+  std::int64_t steps = 0;    // since the moments were zero
   bool empty() const { return momentum.arrays.empty(); }
   friend bool operator==(const OptimizerState&, const OptimizerState&) = default;
 };
+
+// All of it as one list of arrays: "momentum/NAME", "second_moment/NAME", "average/NAME" and "steps", and back. Throws
+// Error(kInvalidArgument) for arrays that are none of these.
+Parameters ToParameters(const OptimizerState& state);
+OptimizerState OptimizerStateFrom(const Parameters& arrays);
 
 // Where a call to Train stands in its run: the learning rate falls over `total_steps` of the RUN, and step s draws
 // its patches from (seed, s), so a run cut into rounds draws what one long run draws.
@@ -43,7 +51,7 @@ struct TrainProgress {
 };
 
 struct TrainOutcome {
-  Parameters parameters;     // finite, or Train throws
+  Parameters parameters;     // finite, or Train throws; with TrainPlan::average the average, in the run's last step
   OptimizerState optimizer;  // hand it to the next call
   double mean_loss = 0;      // Dice and cross-entropy as nnU-Net adds them: -1 is perfect
   std::int64_t steps = 0;
@@ -53,10 +61,10 @@ struct TrainOutcome {
   int threads = 0;        // processor threads
 };
 
-// Trains one network on one site's samples: SGD with Nesterov momentum, poly learning rate, Dice and cross-entropy
-// with deep supervision, patches of which a share is forced to hold tumour, flips (nnU-Net v2's recipe;
-// Isensee et al., Nature Methods 2021). The same seed, machine and threads give the same parameters, bit for bit.
-// On a GPU whole steps run on the device. One thread at a time.
+// Trains one network on one site's samples: Dice and cross-entropy with deep supervision, patches of which a share is
+// forced to hold tumour, augmentation, SGD or AdamW as the plan says (nnU-Net v2's recipe; Isensee et al., Nature
+// Methods 2021). Voxels labelled 255 were judged by nobody and have no part in the loss. The same seed, machine and
+// threads give the same parameters, bit for bit. On a GPU whole steps run on the device. One thread at a time.
 class Trainer {
  public:
   // `prep` gives the values outside a sample's grid (air). Throws Error(kInvalidArgument, kFailedPrecondition).

@@ -23,9 +23,9 @@ void* AllocateVoxels(std::size_t bytes) {
 
 void FreeVoxels(void* memory, std::size_t bytes) noexcept {
   if (IsLarge(bytes)) {
-    ::operator delete(memory, bytes, kAlignment);
+    ::operator delete(memory, kAlignment);
   } else {
-    ::operator delete(memory, bytes);
+    ::operator delete(memory);
   }
 }
 

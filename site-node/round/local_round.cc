@@ -102,7 +102,7 @@ OptimizerState LocalRound::MomentumBefore(const SubmissionId& id, const Paramete
   for (std::int64_t round = id.round.value() - 1; round >= 1; --round) {
     const std::filesystem::path file = MomentumFile(id.run, round);
     if (!std::filesystem::exists(file)) continue;
-    OptimizerState state{ReadParametersFile(file).parameters};
+    OptimizerState state = OptimizerStateFrom(ReadParametersFile(file).parameters);
     RequireSameLayout(state.momentum, layout, "the momentum kept from the last round");
     return state;
   }
@@ -112,7 +112,7 @@ OptimizerState LocalRound::MomentumBefore(const SubmissionId& id, const Paramete
 void LocalRound::KeepMomentum(const SubmissionId& id, const OptimizerState& optimizer) const {
   const std::int64_t round = id.round.value();
   const std::filesystem::path now = MomentumFile(id.run, round), before = MomentumFile(id.run, round - 1);
-  if (!optimizer.empty()) WriteFileDurably(now, SerializeParameters(optimizer.momentum, {}));
+  if (!optimizer.empty()) WriteFileDurably(now, SerializeParameters(ToParameters(optimizer), {}));
   for (const auto& entry : std::filesystem::directory_iterator(dir_))
     if (entry.path() != now && entry.path() != before) std::filesystem::remove(entry.path());
 }

@@ -127,11 +127,35 @@ TEST(TrainPlanTest, LimitsNameTheKey) {
   refused("train.patch must be between", [](TrainPlan& p) { p.patch = 4; });
   refused("train.learning_rate must be",
           [](TrainPlan& p) { p.learning_rate = std::numeric_limits<double>::quiet_NaN(); });
+  refused("train.optimizer must be sgd or adamw", [](TrainPlan& p) { p.optimizer = "adam"; });
+  refused("train.schedule must be poly, cosine or constant", [](TrainPlan& p) { p.schedule = "step"; });
+  refused("train.warmup_steps must be between", [](TrainPlan& p) { p.warmup_steps = -1; });
+  refused("train.average must be at least 0 and below 1", [](TrainPlan& p) { p.average = 1; });
+  refused("train.proximal must be between 0 and 1000", [](TrainPlan& p) { p.proximal = -0.1; });
+  refused("train.augmentation must be none or nnunet", [](TrainPlan& p) { p.augmentation = "heavy"; });
   refused("train.momentum must be", [](TrainPlan& p) { p.momentum = 1; });
   refused("train.weight_decay must be", [](TrainPlan& p) { p.weight_decay = -1; });
   refused("train.foreground_fraction must be", [](TrainPlan& p) { p.foreground_fraction = 1.1; });
   refused("train.gradient_clip must be", [](TrainPlan& p) { p.gradient_clip = 0; });
   refused("train.precision must be auto, float32 or bfloat16", [](TrainPlan& p) { p.precision = "float16"; });
+}
+
+// nnU-Net's PolyLRScheduler, and MONAI's WarmupCosineSchedule as tools/oracles/training_recipe.py printed it.
+TEST(TrainPlanTest, LearningRatesAreThePeers) {
+  TrainPlan plan;
+  EXPECT_DOUBLE_EQ(LearningRateAt(plan, 0, 1000), 0.01);
+  EXPECT_NEAR(LearningRateAt(plan, 500, 1000), 0.01 * std::pow(0.5, 0.9), 1e-15);
+  EXPECT_EQ(LearningRateAt(plan, 1000, 1000), 0);
+  plan.learning_rate = 2e-3;
+  plan.schedule = "cosine";
+  plan.warmup_steps = 2;
+  const double expected[] = {2e-4, 1.1e-3, 2e-3, 0.0019009688403457403, 0.0016234897775575519};
+  for (std::int64_t step = 0; step < 5; ++step)
+    EXPECT_NEAR(LearningRateAt(plan, step, 9), expected[step], 1e-9) << step;
+  EXPECT_EQ(LearningRateAt(plan, 9, 9), 0);
+  plan.schedule = "constant";
+  EXPECT_EQ(LearningRateAt(plan, 1, 9), 1.1e-3);
+  EXPECT_EQ(LearningRateAt(plan, 100, 9), 2e-3);
 }
 
 TEST(PrepPlanTest, TheDigestIsStable) {
