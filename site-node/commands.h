@@ -55,7 +55,8 @@ struct StatisticsOptions {
   std::optional<std::filesystem::path> pictures;  // a folder for SVG files
 };
 
-void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json);
+void RunImport(const SiteDirectory& place, const SiteSettings& settings, const std::filesystem::path& folder,
+               bool json);
 void RunCases(const SiteDirectory& place, bool quarantined, bool json);
 void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options);
 void RunLabelList(const SiteDirectory& place, const std::string& case_id, bool json);

@@ -175,8 +175,8 @@ void LabelChanged(const SiteDirectory& place, const SiteSettings& settings, cons
 
 }  // namespace
 
-void RunImport(const SiteDirectory& place, const std::filesystem::path& folder, bool json) {
-  const SiteSettings settings = ReadSettings(place);
+void RunImport(const SiteDirectory& place, const SiteSettings& settings, const std::filesystem::path& folder,
+               bool json) {
   CaseLibrary library = OpenLibrary(place, settings);
   const std::int64_t before = library.Generation();
   ImportReport report;

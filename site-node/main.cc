@@ -111,8 +111,8 @@ void AddLibrary(CLI::App& app, Arguments& a) {
         settings.validation_fraction = settings.test_fraction = settings.review_fraction = 0;
       }
       if (roles->count() > 0) settings.roles_file = std::filesystem::absolute(a.roles_file).string();
-      if (!(settings == before)) consilium::WriteSettings(place, settings);
-      consilium::RunImport(place, a.folder, a.json);
+      consilium::RunImport(place, settings, a.folder, a.json);
+      if (!(settings == before)) consilium::WriteSettings(place, settings);  // not what an import refused
       return 0;
     };
   });

@@ -92,7 +92,7 @@ class Walk {
 
   const unsigned char* Need(std::uint64_t at, std::uint64_t count, const char* what) {
     if (at > source_.size() || count > source_.size() - at) {
-      throw ScanFault{std::string("the file ends inside ") + what};
+      throw ScanFault{std::string("the file ends inside ") + what + ": it is cut off"};
     }
     return source_.At(at, count);
   }

@@ -116,7 +116,10 @@ std::string_view Name(FindingKind kind) {
 }
 
 std::string CaseRecord::Note() const {
-  if (!present) return "its files are no longer there; import it from where it lies now";
+  if (!present) {
+    return "its files are no longer there, or can no longer be used (cases --quarantined); import it again when they "
+           "are";
+  }
   if (labelled) return {};
   return no_label.empty() ? "no label may be used for training" : no_label;
 }

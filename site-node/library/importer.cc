@@ -158,9 +158,10 @@ ImportReport Importer::Run(const fs::path& folder, const ImportHooks& hooks) {
   find.roi_pattern = AllPatterns(options_);
   find.scan.stop = hooks.stop;
   find.scan.progress = [&](std::int64_t done, std::int64_t all) { say({kLookingAtFiles, done, all, 0, 0}); };
+  const PatientRoles list = options_.roles_file.empty() ? PatientRoles() : ReadRoleList(options_.roles_file);
   const CaseScan scan = Look(folder, find);
   NoteStudies(scan);
-  DecideRoles(scan);
+  DecideRoles(scan, list);
   const std::int64_t all = std::ssize(scan.cases);
   for (std::int64_t i = 0; i < all; ++i) {
     if (hooks.stop.stop_requested()) {
@@ -208,18 +209,16 @@ void Importer::NoteStudies(const CaseScan& scan) {
   }
   for (const RejectedSeries& rejected : scan.rejected)
     StudyOf(rejected.patient_id, rejected.study_uid, rejected.place)
-        .findings.push_back({FindingKind::kRejected, rejected.place, rejected.fault});
+        .findings.push_back({FindingKind::kRejected, Absolute(rejected.place), rejected.fault});
   for (const RejectedSeries& other : scan.left_out)
     StudyOf(other.patient_id, other.study_uid, other.place)
-        .findings.push_back({FindingKind::kLeftOut, other.place, other.fault});
+        .findings.push_back({FindingKind::kLeftOut, Absolute(other.place), other.fault});
 }
 
-void Importer::DecideRoles(const CaseScan& scan) {
+void Importer::DecideRoles(const CaseScan& scan, const PatientRoles& list) {
   std::vector<PatientSeen> seen;
   for (const PatientCase& patient : scan.cases)
     seen.push_back({patient.pet.info.patient_id, patient.contour.has_value()});
-  PatientRoles list;
-  if (!options_.roles_file.empty()) list = ReadRoleList(options_.roles_file);
   store_.AddRoles(ChooseRoles(seen, store_.Roles(), list, options_.roles, site_key_));
 }
 

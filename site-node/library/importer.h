@@ -87,7 +87,7 @@ class Importer {
   };
   StudyRecord& StudyOf(const PatientText& patient, const PatientText& study_uid, const std::filesystem::path& place);
   void NoteStudies(const CaseScan& scan);
-  void DecideRoles(const CaseScan& scan);
+  void DecideRoles(const CaseScan& scan, const PatientRoles& list);
   void TakeIn(const PatientCase& patient);
   void ReadImages(const PatientCase& patient) const;
   LabelNews KnownLabels(const CaseId& id);

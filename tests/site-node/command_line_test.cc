@@ -330,6 +330,20 @@ TEST_F(Commands, TestPatientsAreNotPredictedBeforeARunHasEnded) {
   EXPECT_EQ(json::parse(all.out).at("cases").size(), 2U) << all.err;
 }
 
+// What an import refused is not kept for the next one.
+TEST_F(Commands, AListOfRolesThatIsRefusedIsForgotten) {
+  ASSERT_EQ(RunSite("import images --validation 0", "forgets").exit_code, 0);
+  WriteFileDurably(At("late.csv"), "north-001,validation\n");
+  ExpectRefused("import images --roles late.csv", "the list of roles gives a patient another role",
+                "A patient keeps the role for good", "forgets");
+  WriteFileDurably(At("king.csv"), "north-001,king\n");
+  const Ran king =
+      ExpectRefused("import images --roles king.csv", "king.csv, line 1: `king` is no role", "", "forgets");
+  EXPECT_THAT(king.err, Not(HasSubstr("Importing"))) << "the list is read before the images";
+  const Ran again = RunSite("import images", "forgets");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+}
+
 TEST_F(Commands, ALabelHasVersions) {
   ASSERT_EQ(RunSite("import images --validation 0", "labels").exit_code, 0);
   const std::string id = Cases("labels").at(0).at("case");
