@@ -60,8 +60,9 @@ struct Predictor::Impl {
   }
 
   // Sum of weighted class scores [classes, z, y, x] over all tiles; the one accumulator.
-  at::Tensor Accumulate(const at::Tensor& image, const std::array<Axis, 3>& axes, std::int64_t tile,
+  at::Tensor Accumulate(const at::Tensor& image, const std::array<Axis, 3>& axes, const PredictOptions& options,
                         const std::stop_token& stop) const {
+    const std::int64_t tile = options.patch;
     const auto floats = at::TensorOptions(device.torch).dtype(at::kFloat);
     const at::Tensor sum = at::zeros({network.spec().classes, image.size(1), image.size(2), image.size(3)}, floats);
     const at::Tensor input = at::empty({1, image.size(0), tile, tile, tile}, floats);
@@ -71,20 +72,38 @@ struct Predictor::Impl {
       for (const std::int64_t y : axes[1].corners) {
         for (const std::int64_t x : axes[0].corners) {
           if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "prediction was stopped");
-          AddTile(image, {x - axes[0].before, y - axes[1].before, z - axes[2].before}, input, weights, sum);
+          CutPatch(image, {x - axes[0].before, y - axes[1].before, z - axes[2].before}, padding, input[0]);
+          AddTile(Scores(input, options.mirror), {x - axes[0].before, y - axes[1].before, z - axes[2].before}, weights,
+                  sum);
         }
       }
     }
     return sum;
   }
 
-  void AddTile(const at::Tensor& image, const std::array<std::int64_t, 3>& corner, const at::Tensor& input,
-               const at::Tensor& weights, const at::Tensor& sum) const {
-    CutPatch(image, corner, padding, input[0]);
-    const at::Tensor scores = network.Forward(input, precision, PlainConvUNet::Levels::kFinest)[0][0] * weights;
-    at::Tensor from = scores, to = sum;
+  // Class scores of one tile [classes, P, P, P]; with `mirror` the mean over the eight sets of flipped axes, as
+  // nnU-Net's _internal_maybe_mirror_and_predict.
+  at::Tensor Scores(const at::Tensor& input, bool mirror) const {
+    const auto forward = [&](const at::Tensor& image) {
+      return network.Forward(image, precision, PlainConvUNet::Levels::kFinest)[0];
+    };
+    at::Tensor sum = forward(input);
+    if (!mirror) return sum[0];
+    for (int set = 1; set < 8; ++set) {
+      std::vector<std::int64_t> axes;
+      for (int axis = 0; axis < 3; ++axis) {
+        if ((set >> axis & 1) != 0) axes.push_back(2 + axis);
+      }
+      sum = sum + forward(input.flip(axes)).flip(axes);
+    }
+    return (sum / 8)[0];
+  }
+
+  static void AddTile(const at::Tensor& scores, const std::array<std::int64_t, 3>& corner, const at::Tensor& weights,
+                      const at::Tensor& sum) {
+    at::Tensor from = scores * weights, to = sum;
     for (std::int64_t dim = 1; dim <= 3; ++dim) {
-      const Overlap o = OverlapOf(corner[static_cast<std::size_t>(3 - dim)], input.size(4), sum.size(dim));
+      const Overlap o = OverlapOf(corner[static_cast<std::size_t>(3 - dim)], weights.size(2), sum.size(dim));
       from = from.narrow(dim, o.tile, o.length);
       to = to.narrow(dim, o.sample, o.length);
     }
@@ -127,7 +146,7 @@ ProbabilityMap Predictor::Predict(const Sample& sample, const PredictOptions& op
     const SampleTensors tensors = Upload(sample, spec.input_channels, self.device.torch);
     const std::array<Axis, 3> axes = {AxisOf(size.x, tile, options.overlap), AxisOf(size.y, tile, options.overlap),
                                       AxisOf(size.z, tile, options.overlap)};
-    const at::Tensor sum = self.Accumulate(tensors.image, axes, tile, stop);
+    const at::Tensor sum = self.Accumulate(tensors.image, axes, options, stop);
     std::array<std::vector<float>, 3> totals;
     const std::array<std::int64_t, 3> sizes = {size.x, size.y, size.z};
     for (std::size_t a = 0; a < 3; ++a) {

@@ -18,6 +18,7 @@ namespace consilium {
 struct PredictOptions {
   std::int64_t patch = 48;  // cubic edge of a tile in voxels: TrainPlan::patch; a multiple of the grid factor
   double overlap = 0.5;     // share of a tile that neighbours cover; 0 to below 1
+  bool mirror = false;      // each tile also flipped along every set of axes, eight times in all; scores are averaged
 };
 
 // One model on a patient: overlapping tiles, evenly spread as nnU-Net spreads them, class scores added with Gaussian

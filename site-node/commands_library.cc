@@ -5,15 +5,12 @@
 #include <fmt/ranges.h>
 
 #include <chrono>
-#include <csignal>
-#include <ctime>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <stop_token>
-#include <thread>
 
 #include "core/base/error.h"
+#include "core/base/stop_on_signal.h"
 #include "core/base/terminal.h"
 #include "site-node/commands.h"
 #include "site-node/library/import_text.h"
@@ -34,43 +31,6 @@ void TellService(const SiteDirectory& place) {
     std::cerr << "The running service was not told: " << error.what() << ". It sees the new cases after a restart.\n";
   }
 }
-
-// Turns the first Ctrl-C (SIGINT) or SIGTERM into a stop; a second one ends the program, which loses nothing either.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-    waits_ = std::jthread([this](std::stop_token ends) {
-      const timespec while_nothing{0, 50'000'000};
-      while (!ends.stop_requested()) {
-        if (stop_.stop_requested()) {
-          nanosleep(&while_nothing, nullptr);
-          continue;
-        }
-        if (sigtimedwait(&signals_, nullptr, &while_nothing) < 0) continue;
-        stop_.request_stop();
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);  // of this thread: it takes the second one
-      }
-    });
-  }
-  ~StopOnSignal() {
-    waits_.request_stop();
-    waits_.join();
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  StopOnSignal(const StopOnSignal&) = delete;
-  StopOnSignal& operator=(const StopOnSignal&) = delete;
-
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  sigset_t signals_{}, before_{};
-  std::stop_source stop_;
-  std::jthread waits_;
-};
 
 ImportReport ImportWithProgress(CaseLibrary& library, const std::filesystem::path& folder) {
   ProgressLine line(std::cerr, StyleOf(stderr), "Importing");

@@ -30,6 +30,7 @@ GlobalModel FirstModel(const RunPlan& plan) {
   card.network = plan.network;
   card.prep = plan.prep;
   card.patch = plan.train.patch;
+  card.mirror = plan.predict.mirror;
   card.label = plan.Label().Key() + " " + plan.Label().meaning;
   card.seed = static_cast<std::uint64_t>(plan.seed);
   const Parameters parameters = InitialParameters(plan.network, card.seed);
@@ -118,8 +119,8 @@ struct OwnPredictor {
     const Sample sample = library.Prepared(id, model->card.prep);
     const CaseImages images = library.Images(id);
     const LabelMap* reference = images.reference ? &*images.reference : nullptr;
-    Prediction prediction =
-        PredictCase(*predictor, *model, {sample, images.pet, reference}, {.patch = patch}, {}, SystemClock());
+    Prediction prediction = PredictCase(*predictor, *model, {sample, images.pet, reference},
+                                        {.patch = patch, .mirror = model->card.mirror}, {}, SystemClock());
     if (store) store->Put(prediction);
     return {prediction.model,   prediction.version, std::move(prediction.labels), std::move(prediction.lesions),
             prediction.entropy, prediction.dice};
@@ -183,6 +184,7 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   if (options.model_out) {
     ModelCard card = model.card;
     card.patch = plan.train.patch;
+    card.mirror = plan.predict.mirror;
     card.run = id.run;
     card.version = card.version.Next();
     card.parent = model.digest;

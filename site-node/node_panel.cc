@@ -71,8 +71,8 @@ Prediction Node::Predict(const CaseId& id, std::stop_token stop) {
   const Sample sample = library_.Prepared(id, model->card.prep);
   const CaseImages images = library_.Images(id);
   const LabelMap* reference = images.reference ? &*images.reference : nullptr;
-  Prediction prediction =
-      PredictCase(*predictor_, *model, {sample, images.pet, reference}, {.patch = model->card.patch}, stop, clock_);
+  Prediction prediction = PredictCase(*predictor_, *model, {sample, images.pet, reference},
+                                      {.patch = model->card.patch, .mirror = model->card.mirror}, stop, clock_);
   predictions_.Put(prediction);
   return prediction;
 }

@@ -22,6 +22,7 @@ void VisitCard(V& v, Card& card) {
   v.Section("network", card.network);
   v.Section("prep", card.prep);
   v.NewField("patch", card.patch);
+  v.NewField("mirror", card.mirror);
   v.NewField("label", card.label);
   v.Field("federation", card.federation);
   v.Field("run", card.run);

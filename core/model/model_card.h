@@ -23,6 +23,7 @@ struct ModelCard {
   NetworkSpec network;
   PrepPlan prep;            // a sample prepared by another plan is refused (compared by digest)
   std::int64_t patch = 48;  // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
+  bool mirror = false;      // its tiles are predicted flipped along every set of axes too: PredictPlan::mirror
   std::string label = kNeoplasm.Key() + " " + kNeoplasm.meaning;  // what it finds: the plan's; older files mean this
   FederationId federation;
   RunId run;

@@ -51,6 +51,16 @@ struct AggregationPlan {
   friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
 };
 
+// How patients are predicted with the models of the run. The validation Dice of rounds is measured without mirroring.
+struct PredictPlan {
+  bool mirror = false;
+  template <class V>
+  void Visit(V& v) {
+    v.Field("mirror", mirror, "predict each tile flipped along every set of axes too: eight times the work");
+  }
+  friend bool operator==(const PredictPlan&, const PredictPlan&) = default;
+};
+
 // One federated run, as the administrator writes it in TOML. Every key has a default but `name`.
 struct RunPlan {
   std::string name;  // letters, digits, '-'
@@ -64,6 +74,7 @@ struct RunPlan {
   NetworkSpec network;
   PrepPlan prep;
   TrainPlan train;
+  PredictPlan predict;
 
   template <class V>
   void Visit(V& v) {
@@ -81,6 +92,7 @@ struct RunPlan {
     v.Section("network", network);
     v.Section("prep", prep);
     v.Section("train", train);
+    v.Section("predict", predict);
   }
   void Validate() const;       // throws Error(kInvalidArgument) naming the key
   CodedConcept Label() const;  // the one label there is; throws as Validate

@@ -124,6 +124,7 @@ Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std:
   card.network = plan.network;
   card.prep = plan.prep;
   card.patch = plan.train.patch;
+  card.mirror = plan.predict.mirror;
   card.label = plan.Label().Key() + " " + plan.Label().meaning;
   card.federation = parts_.federation;
   card.run = run;
@@ -374,6 +375,7 @@ void Coordinator::Make(const Aggregate& aggregate) {
   ModelCard card = base.card;
   card.run = state_->run;
   card.patch = state_->plan.train.patch;
+  card.mirror = state_->plan.predict.mirror;
   card.version = base.card.version.Next();
   card.parent = aggregate.base;
   card.sites = static_cast<std::int64_t>(aggregate.updates.size());

@@ -66,6 +66,26 @@ TEST(Predictor, SameInputGivesTheSameBits) {
   EXPECT_EQ(a.Predict(sample, {.patch = 16}).tumour, b.Predict(sample, {.patch = 16}).tumour);
 }
 
+// Averaged over all flips, the prediction of a flipped patient is the flipped prediction; without, it is not.
+TEST(Predictor, MirroringMakesItBlindToFlips) {
+  Predictor predictor(test::OracleNetwork(), {}, InitialParameters(test::OracleNetwork(), 3),
+                      {.threads = 2, .precision = "float32"});
+  const Sample sample = test::ToySample(1, {16, 16, 16});
+  Sample flipped = sample;
+  std::vector<float> image(sample.image.size());
+  for (std::size_t i = 0; i < image.size(); ++i) image[i] = sample.image[i ^ 15];  // x runs the other way
+  flipped.image = std::move(image);
+  const auto largest = [&](bool mirror) {
+    const auto a = predictor.Predict(sample, {.patch = 16, .mirror = mirror}).tumour,
+               b = predictor.Predict(flipped, {.patch = 16, .mirror = mirror}).tumour;
+    float difference = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) difference = std::max(difference, std::abs(a[i] - b[i ^ 15]));
+    return difference;
+  };
+  EXPECT_LT(largest(true), 1e-5F);
+  EXPECT_GT(largest(false), 1e-3F);
+}
+
 TEST(Predictor, StopsWithinOneTile) {
   std::stop_source stop;
   stop.request_stop();

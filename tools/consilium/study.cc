@@ -8,15 +8,15 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <optional>
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/file_store.h"
+#include "core/base/log.h"
 #include "core/base/random.h"
+#include "core/base/stop_on_signal.h"
 #include "core/base/terminal.h"
 #include "core/model/network_spec.h"
 #include "core/round/run_plan.h"
@@ -24,9 +24,12 @@
 #include "imaging/phantom/style.h"
 #include "tools/consilium/commands.h"
 #include "tools/demo/options.h"
-#include "tools/study/cohort.h"
+#include "tools/study/baselines.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
+#include "tools/study/report.h"
+#include "tools/study/scores.h"
+#include "tools/study/study_folder.h"
 
 namespace consilium {
 namespace {
@@ -34,188 +37,336 @@ namespace {
 namespace fs = std::filesystem;
 
 struct StudyOptions {
-  fs::path plan;
-  fs::path data;                          // SITE/PATIENT/...; empty: phantoms
-  fs::path keep;                          // where the phantoms are written; empty: a temporary folder
+  fs::path plan, data, test, out, json;
+  std::vector<fs::path> summarise;  // folders of studies whose patients are put together
+  std::string arms = "pooled,federated,local";
   std::int64_t seed = 0;                  // 0: the plan's
   std::int64_t patients = kDemoPatients;  // phantoms of a hospital for training and validation
   std::int64_t held_out = kDemoHeldOut;   // and besides
-  int threads = 0;                        // 0: one for each core
-  bool alone = true;                      // train the local models too
-  bool json = false;
+  std::int64_t validation = 1;            // patients of a hospital
+  std::int64_t folds = 0, fold = 0;
+  int threads = 0;  // 0: one for each core
+
+  bool Has(const std::string& arm) const { return ("," + arms + ",").find("," + arm + ",") != std::string::npos; }
 
   void Validate() const {
+    Require(!plan.empty(), "a study needs a plan", "Give it: --plan PLAN.toml (consilium-hub run start --explain)");
+    Require(!out.empty(), "a study needs a folder for what comes out", "Give it: --out DIR");
     Require(patients >= 3, "a study needs 3 or more phantom patients a hospital: 2 are for validation");
     Require(held_out >= 1, "a study needs at least one held-out patient a hospital");
+    Require(validation >= 1, "a hospital's own training is chosen by its validation patients: at least one",
+            "Give --validation 1 or more.");
     Require(threads >= 0, "a negative number of threads");
-    Require(data.empty() || fs::is_directory(data), "there is no folder " + data.string(),
-            "docs/real-data.md says where the patients are to be had.");
+    Require(folds == 0 || (folds >= 2 && fold >= 0 && fold < folds), "--fold takes 0 to --folds minus 1",
+            "Give --folds 4 --fold 0, then 1, 2 and 3, each with another --out.");
+    for (const fs::path& dir : {data, test}) {
+      Require(dir.empty() || fs::is_directory(dir), "there is no folder " + dir.string(),
+              "docs/real-data.md says where the patients are to be had.");
+    }
+    std::string rest = "," + arms + ",";
+    for (const std::string_view arm : {",pooled,", ",federated,", ",local,"}) {
+      if (const auto at = rest.find(arm); at != std::string::npos) rest.replace(at, arm.size(), ",");
+    }
+    Require(rest == ",", "--arms takes pooled, federated and local with commas between them, not " + arms);
   }
 };
-
-// Dice of one model on every hospital's held-out patients.
-struct Row {
-  std::string model;
-  std::int64_t steps = 0;
-  std::vector<double> by_site;   // means, in the order of the cohorts
-  double pooled = 0;             // mean over all patients
-  std::vector<double> patients;  // each patient's, site after site
-};
-
-Row Measure(std::string model, std::int64_t steps, std::span<const Cohort> cohorts,
-            const std::function<std::vector<double>(const Cohort&)>& dice_of) {
-  Row row{std::move(model), steps, {}, 0, {}};
-  std::vector<double> all;
-  for (const Cohort& cohort : cohorts) {
-    const std::vector<double> dice = dice_of(cohort);
-    row.by_site.push_back(Summary(dice).Mean());
-    all.insert(all.end(), dice.begin(), dice.end());
-  }
-  row.pooled = Summary(all).Mean();
-  row.patients = std::move(all);
-  return row;
-}
 
 class Study {
  public:
-  explicit Study(const StudyOptions& options) : options_(options), plan_(ReadRunPlan(options.plan)) {
-    options_.Validate();
+  Study(const StudyOptions& options, std::stop_token stop)
+      : options_(options), stop_(std::move(stop)), plan_(ReadRunPlan(options.plan)) {
     if (options_.seed != 0) plan_.seed = options_.seed;
     if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
   void Run() {
-    Timed("patients", [&] { LoadPatientsOfAll(); });
+    const auto begun = std::chrono::steady_clock::now();
+    LoadAll();
+    folder_ = std::make_unique<StudyFolder>(options_.out, StudyIdentity(plan_, cohorts_));
+    Baselines();
     const Parameters first = InitialParameters(plan_.network, static_cast<std::uint64_t>(plan_.seed));
-    Thresholds();
-    Timed("federation", [&] { Federation(first); });
-    if (options_.alone) Timed("alone", [&] { Alone(first); });
-    options_.json ? PrintJson() : PrintTable();
+    if (options_.Has("pooled")) Pooled(first);
+    if (options_.Has("federated")) Federated();
+    if (options_.Has("local")) Local(first);
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    Write();
   }
 
  private:
-  template <class Work>
-  void Timed(const char* phase, const Work& work) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    seconds_[phase] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-
-  void LoadPatientsOfAll() {
-    CohortOptions cohort_options;
-    cohort_options.prep = plan_.prep;
+  void LoadAll() {
+    CohortOptions of;
+    of.prep = plan_.prep;
+    of.validation = options_.validation;
+    of.folds = options_.folds;
+    of.fold = options_.fold;
     if (options_.data.empty()) {
-      const bool temporary = options_.keep.empty();
-      const fs::path dir =
-          temporary ? fs::temp_directory_path() / fmt::format("consilium-study-{}", getpid()) : options_.keep;
-      const auto styles = AllPhantomStyles();
-      for (std::size_t i = 0; i < styles.size(); ++i) {
-        const std::string& site = styles[i].name;
-        const std::uint64_t seed = DeriveSeed(static_cast<std::uint64_t>(plan_.seed), i);
-        WritePhantoms({dir / "phantoms" / site, options_.patients, site, seed, 1});
-        WritePhantoms({dir / "held-out" / site, options_.held_out, site, seed, options_.patients + 1});
-        cohorts_.push_back(LoadCohort(site, dir / "phantoms" / site, dir / "held-out" / site, cohort_options));
-      }
-      if (temporary) fs::remove_all(dir);
-      return;
+      LoadPhantoms(of);
+    } else {
+      cohorts_ = LoadHospitals(options_.data, of);
     }
-    cohorts_ = LoadHospitals(options_.data, cohort_options);
+    scored_ = options_.test.empty() ? cohorts_ : LoadTestPatients(options_.test, plan_.prep);
+    RequireApart();
   }
 
-  void Thresholds() {
-    std::vector<StudyPatient> training;
+  void LoadPhantoms(CohortOptions of) {
+    of.validation = std::max<std::int64_t>(of.validation, 2);
+    const fs::path dir = options_.out / "patients";
+    const auto styles = AllPhantomStyles();
+    for (std::size_t i = 0; i < styles.size(); ++i) {
+      const std::string& site = styles[i].name;
+      const std::uint64_t seed = DeriveSeed(static_cast<std::uint64_t>(plan_.seed), i);
+      const fs::path mine = dir / "phantoms" / site, held_out = dir / "held-out" / site;
+      if (!fs::exists(mine)) WritePhantoms({mine, options_.patients, site, seed, 1});
+      if (!fs::exists(held_out)) WritePhantoms({held_out, options_.held_out, site, seed, options_.patients + 1});
+      cohorts_.push_back(LoadCohort(site, mine, held_out, of));
+    }
+  }
+
+  // A patient that is trained with says nothing as a test.
+  void RequireApart() const {
+    if (options_.test.empty()) return;
     for (const Cohort& cohort : cohorts_) {
+      for (const auto* group : {&cohort.training, &cohort.validation}) {
+        for (const StudyPatient& patient : *group) {
+          for (const Cohort& test : scored_) {
+            for (const StudyPatient& other : test.held_out) {
+              Require(patient.pet_series.info.series_uid.Reveal() != other.pet_series.info.series_uid.Reveal(),
+                      "patient " + patient.name + " is in both --data and --test",
+                      "Give test patients that are never trained with.");
+            }
+          }
+        }
+      }
+    }
+  }
+
+  void Baselines() {
+    std::vector<StudyPatient> training;
+    for (const Cohort& cohort : cohorts_)
       training.insert(training.end(), cohort.training.begin(), cohort.training.end());
+    const double best = BestThreshold(training);
+    const LocationPrior prior(training);
+    for (const double suv : {2.5, best}) {
+      models_.push_back(Score(fmt::format("SUV >= {}{}", suv, suv == best ? " (best on training)" : ""), scored_,
+                              [&](const StudyPatient& p) { return ThresholdMask(p.pet, suv); }));
     }
-    for (const double suv : {2.5, BestThreshold(training)}) {
-      rows_.push_back(Measure(fmt::format("SUV >= {}", suv), 0, cohorts_,
-                              [&](const Cohort& cohort) { return DiceOfThreshold(suv, cohort.held_out); }));
+    models_.push_back(
+        Score("SUV >= 41 % of maximum", scored_, [](const StudyPatient& p) { return FortyOnePercentMask(p.pet); }));
+    models_.push_back(
+        Score("location prior (no image)", scored_, [&](const StudyPatient& p) { return prior.Mask(p.pet.geometry); }));
+  }
+
+  // A model on all patients that are scored.
+  void Add(const TrainedArm& arm) {
+    Predictor predictor(plan_.network, plan_.prep, arm.parameters, {Device{}, options_.threads, plan_.train.precision});
+    ProgressLine line(std::cerr, StyleOf(stderr), "scoring " + arm.name);
+    std::size_t all = 0, done = 0;
+    for (const Cohort& cohort : scored_) all += cohort.held_out.size();
+    std::vector<std::pair<const StudyPatient*, LabelMap>> masks;
+    ModelScores scores = Score(arm.name, scored_, [&](const StudyPatient& patient) {
+      LabelMap mask = PredictedLesions(predictor, patient, PredictOptionsOf(plan_), stop_);
+      line.Update(static_cast<double>(++done) / static_cast<double>(all), patient.name);
+      masks.emplace_back(&patient, mask);
+      return mask;
+    });
+    line.Finish(fmt::format("Dice {:.3f} of {} patients", BootstrapMean(scores.Dice(), {.resamples = 1}).mean, all));
+    scores.steps = arm.steps;
+    scores.seconds = arm.seconds;
+    curves_.push_back({arm.name, arm.steps / std::max<std::int64_t>(1, std::ssize(arm.loss)), arm.loss});
+    if (arm.name == "federated" || (arm.name == "pooled" && !options_.Has("federated"))) Pictures(scores, masks);
+    models_.push_back(std::move(scores));
+  }
+
+  void Pictures(const ModelScores& scores, const std::vector<std::pair<const StudyPatient*, LabelMap>>& masks) {
+    std::vector<std::size_t> order(masks.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return scores.cases[a].metrics.dice > scores.cases[b].metrics.dice;
+    });
+    for (const std::size_t at : {order.front(), order[order.size() / 2], order.back()}) {
+      const CaseScore& score = scores.cases[at];
+      pictures_.push_back(CasePicture(*masks[at].first, masks[at].second,
+                                      fmt::format("{} {}, Dice {:.2f}", score.site, score.name, score.metrics.dice)));
     }
   }
 
-  void AddModel(std::string name, std::int64_t steps, const Parameters& parameters) {
-    rows_.push_back(Measure(std::move(name), steps, cohorts_, [&](const Cohort& cohort) {
-      return DiceOnPetGrid(plan_, parameters, cohort.held_out, {Device{}, options_.threads, plan_.train.precision});
-    }));
-  }
-
-  void Federation(const Parameters& first) {
-    ProgressLine line(std::cerr, StyleOf(stderr), "federation");
-    const auto federation =
-        SimulateFederation(plan_, first, cohorts_, options_.threads, [&](std::int64_t rounds, double loss) {
-          line.Update(static_cast<double>(rounds) / static_cast<double>(plan_.rounds),
-                      fmt::format("round {} of {}, loss {:.3f}", rounds, plan_.rounds, loss));
-        });
-    line.Finish(fmt::format("{} rounds, {:.2f} MB an update", plan_.rounds,
-                            static_cast<double>(federation.update_bytes) / 1e6));
-    AddModel("federated", plan_.TotalSteps() * static_cast<std::int64_t>(cohorts_.size()), federation.parameters);
-  }
-
-  void Alone(const Parameters& first) {
-    ProgressLine line(std::cerr, StyleOf(stderr), "alone");
-    const auto models =
-        BestLocalModels(plan_, first, cohorts_, options_.threads, [&](std::int64_t done, std::int64_t all) {
-          line.Update(static_cast<double>(done) / static_cast<double>(all),
-                      fmt::format("{} of {} trainings", done, all));
-        });
-    line.Finish("each hospital's better training counts");
-    for (const LocalModel& model : models) AddModel(model.site + " alone", model.steps, model.parameters);
-  }
-
-  void PrintTable() const {
-    std::vector<std::string> head{"model", "steps", "pooled"};
-    for (const Cohort& cohort : cohorts_) head.push_back(cohort.site);
-    Table table(head);
-    for (const Row& row : rows_) {
-      std::vector<std::string> cells{row.model, std::to_string(row.steps), fmt::format("{:.3f}", row.pooled)};
-      for (const double dice : row.by_site) cells.push_back(fmt::format("{:.3f}", dice));
-      table.Row(cells);
+  template <class Train>
+  void TrainOrFind(const std::string& name, const Train& train) {
+    std::optional<TrainedArm> arm = folder_->Find(name);
+    if (arm) {
+      std::cerr << name << ": already trained, " << arm->steps << " steps\n";
+    } else {
+      arm = train();
+      folder_->Keep(plan_, *arm);
     }
-    std::cout << "Dice on held-out patients, PET grid\n" << table.Text();
-    for (const auto& [phase, seconds] : seconds_) std::cout << fmt::format("{} {:.1f} s  ", phase, seconds);
-    std::cout << "\n";
+    Add(*arm);
   }
 
-  void PrintJson() const {
-    nlohmann::ordered_json out{
-        {"seed", plan_.seed}, {"models", nlohmann::ordered_json::array()}, {"seconds", seconds_}};
-    for (const Row& row : rows_) {
-      nlohmann::ordered_json by_site;
-      for (std::size_t i = 0; i < cohorts_.size(); ++i) by_site[cohorts_[i].site] = row.by_site[i];
-      out["models"].push_back({{"model", row.model},
-                               {"steps", row.steps},
-                               {"pooled", row.pooled},
-                               {"by_site", by_site},
-                               {"patients", row.patients}});
+  void Pooled(const Parameters& first) {
+    TrainOrFind("pooled", [&] {
+      ProgressLine line(std::cerr, StyleOf(stderr), "pooled");
+      const auto begun = std::chrono::steady_clock::now();
+      const LocalModel model = TrainPooled(
+          plan_, first, cohorts_, {Device{}, options_.threads, plan_.train.precision},
+          [&](double share, double loss) {
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+            line.Update(share, fmt::format("loss {:.3f}, {:.0f} s left", loss, seconds * (1 - share) / share));
+          },
+          stop_);
+      line.Finish(fmt::format("{} steps, {:.0f} s", model.steps, model.seconds));
+      return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, {model.loss}};
+    });
+  }
+
+  void Federated() {
+    TrainOrFind("federated", [&] {
+      ProgressLine line(std::cerr, StyleOf(stderr), "federated");
+      FederationOptions of;
+      of.dir = options_.out / "federation";
+      of.threads = options_.threads;
+      const auto begun = std::chrono::steady_clock::now();
+      SimulatedFederation done = SimulateFederation(
+          plan_, cohorts_, of,
+          [&](std::int64_t rounds, double loss) {
+            const double share = static_cast<double>(rounds) / static_cast<double>(plan_.rounds);
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+            line.Update(share, fmt::format("round {} of {}, loss {:.3f}, {:.0f} s left", rounds, plan_.rounds, loss,
+                                           seconds * (1 - share) / share));
+          },
+          stop_);
+      line.Finish(fmt::format("{} rounds, {:.0f} s, {:.2f} MB an update", done.loss.size(), done.seconds,
+                              static_cast<double>(done.update_bytes) / 1e6));
+      fs::remove_all(of.dir);
+      const std::int64_t steps = std::ssize(done.loss) * plan_.train.steps * std::ssize(cohorts_);
+      return TrainedArm{"federated", std::move(done.model.parameters), steps, done.seconds, std::move(done.loss)};
+    });
+  }
+
+  void Local(const Parameters& first) {
+    std::vector<std::string> names;
+    bool all_there = true;
+    for (const Cohort& cohort : cohorts_) {
+      names.push_back("local:" + cohort.site);
+      all_there = all_there && folder_->Find(names.back()).has_value();
     }
-    std::cout << out.dump(2) << "\n";
+    if (!all_there) {
+      ProgressLine line(std::cerr, StyleOf(stderr), "local");
+      const auto models = BestLocalModels(
+          plan_, first, cohorts_, options_.threads,
+          [&](std::int64_t done, std::int64_t all) {
+            line.Update(static_cast<double>(done) / static_cast<double>(all),
+                        fmt::format("{} of {} trainings", done, all));
+          },
+          stop_);
+      line.Finish("each hospital's better training on its own validation patients counts");
+      for (const LocalModel& model : models) {
+        folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, {model.loss}});
+      }
+    }
+    for (const std::string& name : names) Add(*folder_->Find(name));
+  }
+
+  void Write() const {
+    WriteFileDurably(options_.out / "cases.csv", CasesCsv(models_));
+    WriteFileDurably(options_.out / "summary.csv", SummaryCsv(models_));
+    WriteFileDurably(options_.out / "curves.csv", CurvesCsv(curves_));
+    WriteFileDurably(options_.out / "report.html", ReportPage("Study " + plan_.name, models_, curves_, pictures_));
+    if (!options_.json.empty()) WriteFileDurably(options_.json, Json().dump(2) + "\n");
+    std::cout << "Dice on " << ScoredWords() << ", PET grid\n"
+              << ResultTable(models_) << "Patients: " << (options_.out / "cases.csv").string()
+              << "   pictures: " << (options_.out / "report.html").string() << "\n";
+  }
+
+  std::string ScoredWords() const {
+    if (!options_.test.empty()) return "the test patients";
+    return options_.data.empty() || options_.folds > 0 ? "held-out patients" : "the validation patients";
+  }
+
+  nlohmann::ordered_json Json() const {
+    nlohmann::ordered_json test, baselines, out;
+    double steps = 0;
+    for (const ModelScores& model : models_) {
+      nlohmann::ordered_json& scores = model.steps > 0 ? test : baselines;
+      for (const CaseScore& score : model.cases) scores[model.model][score.name] = score.metrics.dice;
+      if (model.model == "federated" || model.model == "pooled") steps = static_cast<double>(model.steps);
+    }
+    out["steps"] = static_cast<std::int64_t>(steps);
+    out["seconds"] = seconds_;
+    out["test"] = std::move(test);
+    out["baselines"] = std::move(baselines);
+    out["scored"] = ScoredWords();
+    out["seed"] = plan_.seed;
+    out["plan"] = DigestOf(plan_).Hex();
+    for (const ModelScores& model : models_) {
+      if (model.seconds > 0) out["training_seconds"][model.model] = model.seconds;
+    }
+    return out;
   }
 
   StudyOptions options_;
+  std::stop_token stop_;
   RunPlan plan_;
-  std::vector<Cohort> cohorts_;
-  std::vector<Row> rows_;
-  std::map<std::string, double> seconds_;
+  std::vector<Cohort> cohorts_, scored_;
+  std::unique_ptr<StudyFolder> folder_;
+  std::vector<ModelScores> models_;
+  std::vector<LossCurve> curves_;
+  std::vector<std::string> pictures_;
+  double seconds_ = 0;
 };
+
+// The patients of several studies (folds, seeds) together: a patient's Dice is the mean over the studies it is in.
+void Summarise(const StudyOptions& options) {
+  std::vector<std::vector<ModelScores>> studies;
+  for (const fs::path& folder : options.summarise) {
+    const fs::path file = folder / "cases.csv";
+    const std::vector<std::byte> bytes = ReadFile(file);
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    studies.push_back(ScoresFromCsv(text, file.string()));
+    for (ModelScores& model : studies.back()) {
+      if (model.model.ends_with("(best on training)")) model.model = "best SUV threshold";  // another in each study
+    }
+  }
+  const std::vector<ModelScores> all = PutTogether(studies);
+  std::cout << "Dice over " << options.summarise.size() << " studies, PET grid\n" << ResultTable(all);
+  std::cout << SummaryCsv(all);
+}
 
 }  // namespace
 
 void AddStudy(CLI::App& app) {
   auto options = std::make_shared<StudyOptions>();
   CLI::App* command = app.add_subcommand(
-      "study", "Run a plan in one process on phantoms or on folders of patients, and compare with hospitals alone");
-  command->add_option("plan", options->plan, "run plan in TOML")->required();
+      "study", "Train one plan pooled, federated and in each hospital alone, in one process, and score all models");
+  command->add_option("--plan", options->plan, "run plan in TOML");
   command->add_option("--data", options->data, "SITE/PATIENT/... with DICOM files; phantoms if it is not given");
-  command->add_option("--keep", options->keep, "write the phantoms here and leave them");
+  command->add_option("--out", options->out, "folder for models, tables and pictures; the same command goes on there");
+  command->add_option("--test", options->test, "patients that are only scored; without, the validation patients are");
+  command->add_option("--json", options->json, "write every patient's Dice into this file");
+  command->add_option("--arms", options->arms, "what is trained: pooled,federated,local")->capture_default_str();
   command->add_option("--seed", options->seed, "instead of the plan's: of phantoms and training");
+  command->add_option("--validation", options->validation, "validation patients a hospital, the last by name")
+      ->capture_default_str();
+  command->add_option("--folds", options->folds, "hold out every so many-th patient of each hospital, for scoring");
+  command->add_option("--fold", options->fold, "which of them, from 0");
   command->add_option("--patients", options->patients, "phantoms a hospital, 2 of them for validation")
       ->capture_default_str();
   command->add_option("--held-out", options->held_out, "phantoms a hospital besides")->capture_default_str();
-  command->add_option("--threads", options->threads, "trainings side by side; 0: one for each core")
-      ->capture_default_str();
-  command->add_flag("!--no-alone", options->alone, "do not train the hospitals alone");
-  command->add_flag("--json", options->json, "print the table as JSON");
-  command->callback([options] { Study(*options).Run(); });
+  command->add_option("--threads", options->threads, "processor threads; 0: one for each core")->capture_default_str();
+  command->add_option("--summarise", options->summarise,
+                      "only put the patients of these studies' folders together (folds, seeds)");
+  command->callback([options] {
+    if (!options->summarise.empty()) return Summarise(*options);
+    options->Validate();
+    SetLogLevel(LogLevel::kWarning);  // the progress line tells what the site's log would
+    const StopOnSignal signal;
+    try {
+      Study(*options, signal.token()).Run();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCancelled) throw;
+      throw Error(ErrorCode::kCancelled, "the study was stopped",
+                  "What is trained is kept. The same command goes on where it stopped.");
+    }
+  });
 }
 
 }  // namespace consilium

@@ -29,6 +29,7 @@
 #include "tools/demo/plans.h"
 #include "tools/demo/result.h"
 #include "tools/demo/round_table.h"
+#include "tools/study/baselines.h"
 #include "tools/study/local_model.h"
 
 namespace consilium {
@@ -215,7 +216,7 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
     const fs::path& file = made_for->first;
     CheckSeg(file);
     const LabelMap segmented = ReadSeg(file, patient.pet_series);
-    RequireAsPredicted(file, segmented, PredictedLesions(predictor, patient, plan_.train.patch));
+    RequireAsPredicted(file, segmented, PredictedLesions(predictor, patient, PredictOptionsOf(plan_)));
     const double dice = Dice(segmented, patient.reference);
     site = {site.sum + dice, site.cases + 1};
     result_.federated = {result_.federated.sum + dice, result_.federated.cases + 1};

@@ -17,7 +17,7 @@ namespace consilium {
 
 // One patient with a contour, as studies need it: for the network, and for measuring on the PET's own grid.
 struct StudyPatient {
-  std::string name;  // of the patient's folder; of phantoms and public patients only
+  std::string name;  // of the patient's folder, or the patient number; of phantoms and public patients only
   Series pet_series;
   Volume pet;          // SUV
   LabelMap reference;  // the contour on the PET grid
@@ -34,9 +34,13 @@ struct CohortOptions {
   PrepPlan prep;
   std::string roi_pattern = "GTV*,Tumour*,Tumor*";
   std::int64_t validation = 2;  // the last patients by name of a folder are its validation set
+  // Above 0: patients number `fold`, `fold` + `folds`, ... by name are held out of each hospital, before the others are
+  // split. Each patient is held out in just one fold.
+  std::int64_t folds = 0, fold = 0;
 };
 
-// Every patient with a contour below `folder`, by name. Throws Error(kNotFound) if there is none.
+// Every patient with a contour below `folder`, by name. The name is the part of the path that is the patient number
+// too, else the first part that tells all patients apart. Throws Error(kNotFound) if there is none.
 std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, const CohortOptions& options);
 
 // `held_out` empty: the validation patients are the held-out ones (they are few in public data).
@@ -49,5 +53,8 @@ void WriteRoles(const Cohort& cohort, const std::filesystem::path& file);
 
 // The hospitals SITE of a folder SITE/PATIENT/..., by name. Throws Error(kInvalidArgument) for fewer than two.
 std::vector<Cohort> LoadHospitals(const std::filesystem::path& folder, const CohortOptions& options);
+
+// Patients that are only scored, of a folder SITE/PATIENT/... or PATIENT/... (one hospital, "test"): all are held out.
+std::vector<Cohort> LoadTestPatients(const std::filesystem::path& folder, const PrepPlan& prep);
 
 }  // namespace consilium

@@ -4,41 +4,28 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <exception>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/round/site_seed.h"
-#include "cuda/ops/fixed_point_sum.h"
-#include "learning/trainer.h"
-#include "tools/study/local_model.h"
+#include "core/base/file_store.h"
+#include "core/round/round_state.h"
+#include "hub/aggregate/aggregator.h"
+#include "hub/screen/screener.h"
+#include "hub/store/spooled_update.h"
+#include "site-node/privacy/privacy_guard.h"
+#include "site-node/round/local_round.h"
 
 namespace consilium {
 namespace {
 
-// One hospital during a run: what stays with it from round to round.
-struct Hospital {
-  std::string site;
-  std::vector<Sample> samples;
-  OptimizerState momentum;
-};
-
-struct RoundOutcome {
-  WeightedUpdate update;
-  double loss = 0;
-};
-
-RoundOutcome TrainOneRound(const RunPlan& plan, const Parameters& global, Hospital& hospital, std::int64_t round,
-                           std::stop_token stop) {
-  Trainer trainer(plan.network, plan.prep, {Device{}, 1, plan.train.precision});
-  const TrainPosition position{round * plan.train.steps, plan.TotalSteps(), SiteSeed(plan, SiteId(hospital.site))};
-  TrainOutcome outcome = trainer.Train(global, hospital.momentum, hospital.samples, plan.train, position, stop);
-  hospital.momentum = std::move(outcome.optimizer);
-  return {{Difference(outcome.parameters, global), std::ssize(hospital.samples)}, outcome.mean_loss};
-}
+namespace fs = std::filesystem;
 
 // Runs job(0) .. job(count - 1) on `threads` threads; the first failure stops the rest and is thrown.
 void SideBySide(std::size_t count, int threads, const std::function<void(std::size_t)>& job) {
@@ -64,56 +51,164 @@ void SideBySide(std::size_t count, int threads, const std::function<void(std::si
   if (failure) std::rethrow_exception(failure);
 }
 
+// What stays with one hospital from round to round.
+struct Hospital {
+  SiteId site;
+  std::vector<Sample> training, validation;
+  std::unique_ptr<LocalRound> round;
+  std::unique_ptr<PrivacyGuard> guard;
+};
+
+// The hub's half and the hospitals' of one run. RunState says what is next; this carries it out.
+class Run {
+ public:
+  Run(const RunPlan& plan, std::span<const Cohort> cohorts, const FederationOptions& options)
+      : plan_(plan), options_(options) {
+    fs::remove_all(options.dir);
+    for (const Cohort& cohort : cohorts) {
+      const fs::path dir = options.dir / cohort.site;
+      fs::create_directories(dir);
+      Hospital hospital{SiteId(cohort.site), {}, {}, nullptr, nullptr};
+      for (const StudyPatient& patient : cohort.training) hospital.training.push_back(patient.sample);
+      if (plan.target_dice > 0) {
+        for (const StudyPatient& patient : cohort.validation) hospital.validation.push_back(patient.sample);
+      }
+      hospital.round = std::make_unique<LocalRound>(dir / "momentum", Device{}, 1);
+      hospital.guard = std::make_unique<PrivacyGuard>(dir, EgressLimits{}, SystemClock());
+      hospitals_.push_back(std::move(hospital));
+    }
+    ModelCard card;
+    card.network = plan.network;
+    card.prep = plan.prep;
+    card.patch = plan.train.patch;
+    card.mirror = plan.predict.mirror;
+    card.label = plan.Label().Key() + " " + plan.Label().meaning;
+    card.federation = options.federation;
+    card.run = options.run;
+    card.seed = static_cast<std::uint64_t>(plan.seed);
+    model_ = ParseModel(SerializeModel(card, InitialParameters(plan.network, card.seed)), "the first model");
+    state_ = StartRun(plan, options.run, model_.digest);
+  }
+
+  SimulatedFederation ToTheEnd(const std::function<void(std::int64_t, double)>& progress, std::stop_token stop) {
+    const auto begun = std::chrono::steady_clock::now();
+    SimulatedFederation result;
+    std::size_t left = hospitals_.size();
+    for (const Hospital& hospital : hospitals_)
+      Feed(SiteConnected{hospital.site, std::ssize(hospital.training), --left > 0});
+    while (!state_.ended()) {
+      if (actions_.empty() && state_.phase == RunPhase::kWaiting) {
+        throw Error(ErrorCode::kFailedPrecondition, "the run cannot begin: " + MissingSites(state_),
+                    "Give more patients, or lower eligibility.min_patients and min_sites in the plan.");
+      }
+      if (actions_.empty()) Feed(DeadlinePassed{state_.round, state_.attempt});  // nobody is left to wait for
+      CarryOut(progress, stop);
+    }
+    if (state_.phase != RunPhase::kDone)
+      throw Error(ErrorCode::kFailedPrecondition, "the run failed: " + state_.reason);
+    for (const RoundRecord& round : state_.history) result.loss.push_back(round.loss);
+    result.model = std::move(model_);
+    result.update_bytes = update_bytes_;
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    return result;
+  }
+
+ private:
+  void Feed(const RunEvent& event) {
+    Transition next = Advance(std::move(state_), event);
+    state_ = std::move(next.state);
+    for (RunAction& action : next.actions) actions_.push_back(std::move(action));
+  }
+
+  // What is asked for now; then all orders of training together.
+  void CarryOut(const std::function<void(std::int64_t, double)>& progress, const std::stop_token& stop) {
+    std::vector<OrderTraining> orders;
+    while (!actions_.empty()) {
+      const RunAction action = std::move(actions_.front());
+      actions_.pop_front();
+      if (const auto* order = std::get_if<OrderTraining>(&action)) orders.push_back(*order);
+      if (const auto* sum = std::get_if<Aggregate>(&action)) {
+        Average(*sum);
+        if (progress) progress(std::ssize(state_.history), state_.history.back().loss);
+      }
+      // How good the last model is the study measures itself, on patients of its own choice.
+      if (const auto* order = std::get_if<OrderEvaluation>(&action))
+        Feed(SiteRefused{order->site, state_.round, "a study measures the model itself", 0});
+    }
+    Train(orders, stop);
+  }
+
+  void Train(const std::vector<OrderTraining>& orders, const std::stop_token& stop) {
+    struct Sealed {
+      fs::path file;
+      Digest digest;
+    };
+    std::vector<Sealed> sealed(orders.size());
+    SideBySide(orders.size(), options_.threads, [&](std::size_t i) {
+      Hospital& hospital = Of(orders[i].site);
+      const SubmissionId id{state_.run, orders[i].round, orders[i].site, orders[i].attempt};
+      const LocalTask task{id, plan_, model_, hospital.training, std::ssize(hospital.training), hospital.validation};
+      const SealedUpdate update =
+          hospital.guard->Seal(hospital.round->Run(task, stop), model_.parameters, plan_.aggregation.max_update_norm);
+      sealed[i] = {update.file(), update.digest()};
+    });
+    const Screener screener(plan_);
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      const SubmissionId id{state_.run, orders[i].round, orders[i].site, orders[i].attempt};
+      SpooledUpdate update(sealed[i].file, id.Text());
+      const Verdict verdict = screener.Check(update, {id, model_.digest, std::ssize(Of(id.site).training)});
+      update_bytes_ = static_cast<std::int64_t>(fs::file_size(sealed[i].file));
+      spool_.insert_or_assign(id, std::move(sealed[i].file));
+      Feed(UpdateJudged{{id, sealed[i].digest, verdict.metrics}, verdict.accepted, verdict.reason});
+    }
+  }
+
+  void Average(const Aggregate& sum) {
+    std::vector<SpooledUpdate> updates;
+    updates.reserve(sum.updates.size());
+    std::vector<UpdateSource> sources;
+    ModelCard card = model_.card;
+    card.version = card.version.Next();
+    card.parent = sum.base;
+    card.sites = std::ssize(sum.updates);
+    card.samples = 0;
+    for (const AcceptedUpdate& accepted : sum.updates) {
+      const SpooledUpdate& update = updates.emplace_back(spool_.at(accepted.id), accepted.id.Text());
+      sources.push_back({accepted.metrics.samples,
+                         [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
+      card.samples += accepted.metrics.samples;
+    }
+    const Parameters next = MakeAggregator(plan_.aggregation)->Combine(model_.parameters, sources);
+    model_ = ParseModel(SerializeModel(card, next), "the next model");
+    for (const AcceptedUpdate& accepted : sum.updates) fs::remove(spool_.at(accepted.id));
+    spool_.clear();
+    Feed(ModelMade{sum.round, model_.digest, 0});
+  }
+
+  Hospital& Of(const SiteId& site) {
+    for (Hospital& hospital : hospitals_)
+      if (hospital.site == site) return hospital;
+    Ensure(false, "an order for a hospital that is not there");
+    return hospitals_.front();
+  }
+
+  const RunPlan& plan_;
+  const FederationOptions& options_;
+  std::vector<Hospital> hospitals_;
+  GlobalModel model_;
+  RunState state_;
+  std::deque<RunAction> actions_;
+  std::map<SubmissionId, fs::path> spool_;
+  std::int64_t update_bytes_ = 0;
+};
+
 }  // namespace
 
-Parameters AverageUpdates(const Parameters& base, std::span<const WeightedUpdate> updates) {
-  Require(!updates.empty(), "there is no update to average");
-  std::int64_t total_weight = 0;
-  for (const WeightedUpdate& update : updates) {
-    RequireSameLayout(update.delta, base, "an update");
-    total_weight += update.weight;
-  }
-  Parameters next = base;
-  for (std::size_t a = 0; a < next.arrays.size(); ++a) {
-    std::vector<float>& values = next.arrays[a].values;
-    std::vector<std::int64_t> sum(values.size(), 0);
-    for (const WeightedUpdate& update : updates) AddFixedPoint(update.delta.arrays[a].values, update.weight, sum);
-    std::vector<float> mean(values.size());
-    MeanFromFixedPoint(sum, total_weight, mean);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] += mean[i];
-  }
-  return next;
-}
-
-SimulatedFederation SimulateFederation(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                       int threads, const std::function<void(std::int64_t, double)>& progress,
+SimulatedFederation SimulateFederation(const RunPlan& plan, std::span<const Cohort> cohorts,
+                                       const FederationOptions& options,
+                                       const std::function<void(std::int64_t, double)>& progress,
                                        std::stop_token stop) {
-  const auto start = std::chrono::steady_clock::now();
-  std::vector<Hospital> hospitals;
-  for (const Cohort& cohort : cohorts) {
-    hospitals.push_back({cohort.site, {}, {}});
-    for (const StudyPatient& patient : cohort.training) hospitals.back().samples.push_back(patient.sample);
-  }
-  SimulatedFederation result;
-  result.parameters = first;
-  result.update_bytes = first.Count() * static_cast<std::int64_t>(sizeof(float));
-  for (std::int64_t round = 0; round < plan.rounds; ++round) {
-    std::vector<RoundOutcome> outcomes(hospitals.size());
-    SideBySide(hospitals.size(), threads,
-               [&](std::size_t i) { outcomes[i] = TrainOneRound(plan, result.parameters, hospitals[i], round, stop); });
-    std::vector<WeightedUpdate> updates;
-    double loss = 0, weight = 0;
-    for (RoundOutcome& outcome : outcomes) {
-      loss += outcome.loss * static_cast<double>(outcome.update.weight);
-      weight += static_cast<double>(outcome.update.weight);
-      updates.push_back(std::move(outcome.update));
-    }
-    result.parameters = AverageUpdates(result.parameters, updates);
-    result.loss.push_back(loss / weight);
-    if (progress) progress(round + 1, loss / weight);
-  }
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
+  return Run(plan, cohorts, options).ToTheEnd(progress, std::move(stop));
 }
 
 }  // namespace consilium

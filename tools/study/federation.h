@@ -3,37 +3,41 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
-#include "core/model/parameters.h"
+#include "core/base/ids.h"
+#include "core/model/model_card.h"
 #include "core/round/run_plan.h"
 #include "tools/study/cohort.h"
 
 namespace consilium {
 
+struct FederationOptions {
+  std::filesystem::path dir = {};  // where updates lie meanwhile; what was there is removed first
+  int threads = 1;                 // hospitals that train side by side, each on one processor thread
+  FederationId federation = {};    // of the model card; empty: a study's
+  RunId run = RunId("study-1");
+};
+
 struct SimulatedFederation {
-  Parameters parameters;          // the last global model
+  GlobalModel model;              // the last global one
   std::vector<double> loss;       // of each round: mean over hospitals, weighted by training patients
-  std::int64_t update_bytes = 0;  // of one hospital's update, numbers only
+  std::int64_t update_bytes = 0;  // of one hospital's update file
   double seconds = 0;
 };
 
-// The rounds of a run in one process, without hub, sites and network: every hospital trains from the same global
-// model, keeps its momentum, and the differences are averaged by the exact fixed-point sum, weighted by training
-// patients. The same arithmetic as hub and sites, so the same plan and patients give the same parameters.
-// `threads` hospitals train side by side, each on one processor thread; the result does not depend on it.
-// `progress` is called after each round with the rounds done and the loss.
-SimulatedFederation SimulateFederation(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                       int threads, const std::function<void(std::int64_t, double)>& progress,
+// A run in one process, of the product's own parts and without the network: RunState decides, LocalRound trains,
+// PrivacyGuard seals, Screener judges, the plan's Aggregator averages. Hub and sites as separate programs make the same
+// model from the same plan and patients, to the bit, where federation and run have the same names. The result does
+// not depend on `threads`. `progress` is called after each round with the rounds done and the loss. Throws Error: of
+// the parts, and kFailedPrecondition with the run's own words when it fails or cannot begin.
+SimulatedFederation SimulateFederation(const RunPlan& plan, std::span<const Cohort> cohorts,
+                                       const FederationOptions& options,
+                                       const std::function<void(std::int64_t, double)>& progress,
                                        std::stop_token stop = {});
-
-// base + the weighted mean of updates, as the hub's FedAvg makes it.
-struct WeightedUpdate {
-  Parameters delta;
-  std::int64_t weight = 0;
-};
-Parameters AverageUpdates(const Parameters& base, std::span<const WeightedUpdate> updates);
 
 }  // namespace consilium

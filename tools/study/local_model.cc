@@ -18,27 +18,19 @@
 #include "learning/trainer.h"
 
 namespace consilium {
-namespace {
-
-LabelMap ThresholdMask(const Volume& pet, double suv) {
-  LabelMap mask{pet.geometry, std::vector<std::uint8_t>(pet.voxels.size())};
-  const auto slice = static_cast<std::size_t>(pet.geometry.size.x * pet.geometry.size.y);
-  for (std::size_t i = 0; i < pet.voxels.size(); ++i) {
-    const std::size_t k = i / slice;
-    mask.voxels[i] = pet.slope[k] * static_cast<float>(pet.voxels[i]) + pet.intercept[k] >= static_cast<float>(suv);
-  }
-  return FindLesions(mask, pet, nullptr, kSmallestLesionMl).labels;
-}
-
-}  // namespace
-
 DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
 }
 
-LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, std::int64_t patch, std::stop_token stop) {
+PredictOptions PredictOptionsOf(const RunPlan& plan) {
   PredictOptions options;
-  options.patch = patch;
+  options.patch = plan.train.patch;
+  options.mirror = plan.predict.mirror;
+  return options;
+}
+
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const PredictOptions& options,
+                          std::stop_token stop) {
   const ProbabilityMap on_pet = Resample(predictor.Predict(patient.sample, options, stop), patient.pet.geometry);
   LabelMap mask{patient.pet.geometry, {}};
   mask.voxels.reserve(on_pet.tumour.size());
@@ -52,7 +44,7 @@ std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& paramet
   Predictor predictor(plan.network, plan.prep, parameters, compute);
   std::vector<double> dice;
   for (const StudyPatient& patient : patients) {
-    dice.push_back(Dice(PredictedLesions(predictor, patient, plan.train.patch, stop), patient.reference));
+    dice.push_back(Dice(PredictedLesions(predictor, patient, PredictOptionsOf(plan), stop), patient.reference));
   }
   return dice;
 }
@@ -67,14 +59,33 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
   Trainer trainer(plan.network, plan.prep, compute);
   TrainOutcome outcome =
       trainer.Train(first, {}, samples, train, {0, steps, SiteSeed(plan, SiteId(cohort.site))}, stop);
-  LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, 0};
+  LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, outcome.mean_loss, 0};
   model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
   model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return model;
 }
 
+LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
+                       const ComputeOptions& compute, const std::function<void(double, double)>& progress,
+                       std::stop_token stop) {
+  std::vector<Sample> samples;
+  for (const Cohort& cohort : cohorts) {
+    for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
+  }
+  TrainPlan train = plan.train;
+  train.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());
+  Trainer trainer(plan.network, plan.prep, compute);
+  TrainOutcome outcome =
+      trainer.Train(first, {}, samples, train, {0, train.steps, SiteSeed(plan, SiteId("pooled"))}, stop,
+                    [&](const TrainProgress& at) {
+                      progress(static_cast<double>(at.step) / static_cast<double>(at.steps), at.mean_loss);
+                    });
+  return {"pooled", train.steps, std::move(outcome.parameters), {}, outcome.mean_loss, outcome.seconds};
+}
+
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress) {
+                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                        std::stop_token stop) {
   const std::int64_t own = plan.TotalSteps(), all = own * static_cast<std::int64_t>(cohorts.size());
   // Longest first, so that no thread is left with a long training at the end.
   std::vector<LocalModel> models(2 * cohorts.size());
@@ -82,17 +93,18 @@ std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& f
   std::atomic<std::int64_t> done{0};
   std::mutex mutex;
   std::exception_ptr failure;
-  std::stop_source stop;
+  std::stop_source ends;
+  const std::stop_callback asked(stop, [&] { ends.request_stop(); });
   const auto work = [&] {
-    for (std::size_t job = next++; job < models.size() && !stop.stop_requested(); job = next++) {
+    for (std::size_t job = next++; job < models.size() && !ends.stop_requested(); job = next++) {
       const Cohort& cohort = cohorts[job % cohorts.size()];
       try {
         models[job] = TrainAlone(plan, first, cohort, job < cohorts.size() ? all : own,
-                                 {Device{}, 1, plan.train.precision}, stop.get_token());
+                                 {Device{}, 1, plan.train.precision}, ends.get_token());
       } catch (const std::exception&) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
-        stop.request_stop();
+        ends.request_stop();
         return;
       }
       const std::int64_t count = ++done;
@@ -111,21 +123,6 @@ std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& f
     LocalModel& longer = models[i];
     LocalModel& shorter = models[i + cohorts.size()];
     best.push_back(std::move(longer.validation.Mean() > shorter.validation.Mean() ? longer : shorter));
-  }
-  return best;
-}
-
-std::vector<double> DiceOfThreshold(double suv, std::span<const StudyPatient> patients) {
-  std::vector<double> dice;
-  for (const StudyPatient& patient : patients) dice.push_back(Dice(ThresholdMask(patient.pet, suv), patient.reference));
-  return dice;
-}
-
-double BestThreshold(std::span<const StudyPatient> patients) {
-  double best = 0, best_dice = -1;
-  for (double suv = 0.25; suv <= 20; suv += 0.25) {
-    const double dice = Summary(DiceOfThreshold(suv, patients)).Mean();
-    if (dice > best_dice) best = suv, best_dice = dice;
   }
   return best;
 }

@@ -24,13 +24,21 @@ struct LocalModel {
   std::int64_t steps = 0;
   Parameters parameters;
   DiceSummary validation;  // on its own validation patients, PET grid
+  double loss = 0;         // mean over all steps
   double seconds = 0;
 };
 
+// One training on all hospitals' patients together, as if they could be pooled: the federation's total of steps, on
+// `compute.threads` threads. `progress` is called with the share done and the mean loss so far.
+LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
+                       const ComputeOptions& compute, const std::function<void(double, double)>& progress,
+                       std::stop_token stop = {});
+
 // What a site node would write into a SEG: probability on the PET grid, threshold 0.5, specks left out. Every Dice of a
 // study is measured so, whoever made the mask.
-LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, std::int64_t patch,
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const PredictOptions& options,
                           std::stop_token stop = {});
+PredictOptions PredictOptionsOf(const RunPlan& plan);
 
 // Dice of each patient on the PET grid.
 std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
@@ -46,11 +54,7 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
 // on its own validation patients counts. `threads` trainings run side by side, each on one processor thread, so the
 // result does not depend on it. `progress` is called with trainings done and all.
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress);
-
-// Dice of "SUV >= threshold", specks left out, for each patient, and the threshold that is best on `patients` (0.25 to
-// 20 in quarter steps).
-std::vector<double> DiceOfThreshold(double suv, std::span<const StudyPatient> patients);
-double BestThreshold(std::span<const StudyPatient> patients);
+                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                        std::stop_token stop = {});
 
 }  // namespace consilium

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "core/base/file_store.h"
@@ -47,25 +48,83 @@ class Options : public testing::Test {
 };
 
 TEST_F(Options, StudyRefusesNumbersThatMakeNoStudy) {
-  const std::string study = std::string("study ") + kPlan;
+  const std::string study = std::string("study --out out --plan ") + kPlan;
   ExpectRefused(study + " --patients 2", "3 or more phantom patients");
   ExpectRefused(study + " --held-out 0", "at least one held-out patient");
+  ExpectRefused(study + " --validation 0", "at least one", "--validation 1");
   ExpectRefused(study + " --threads -1", "negative number of threads");
+  ExpectRefused(study + " --folds 4 --fold 4", "--fold takes 0 to --folds minus 1", "--folds 4 --fold 0");
+  ExpectRefused(study + " --arms pooled,best", "--arms takes pooled, federated and local");
   ExpectUsage(study + " --patients many", "--patients");
-  ExpectUsage("study", "plan");
+  ExpectRefused("study --out out", "a study needs a plan", "--plan PLAN.toml");
+  ExpectRefused(std::string("study --plan ") + kPlan, "a study needs a folder for what comes out", "--out DIR");
   EXPECT_TRUE(fs::is_empty(folder_.path()));
 }
 
 TEST_F(Options, StudyRefusesFoldersAndPlansThatAreNotThere) {
-  const std::string study = std::string("study ") + kPlan;
-  ExpectRefused("study none.toml", "cannot read none.toml", "Check the path");
+  const std::string study = std::string("study --out out --plan ") + kPlan;
+  ExpectRefused("study --out out --plan none.toml", "cannot read none.toml", "Check the path");
   ExpectRefused(study + " --data nowhere", "there is no folder nowhere", "docs/real-data.md");
+  ExpectRefused(study + " --test nowhere", "there is no folder nowhere", "docs/real-data.md");
   fs::create_directories(folder_ / "data/north");
   ExpectRefused(study + " --data data", "no patient with PET, CT and a contour in data/north", "SITE/PATIENT");
   fs::create_directories(folder_ / "none");
   ExpectRefused(study + " --data none", "none holds fewer than two hospital folders", "SITE/PATIENT");
   WriteFileDurably(folder_ / "bad.toml", "name = \"a\"\n[train]\nstep = 4\n");
-  ExpectRefused("study bad.toml", "step", "steps");
+  ExpectRefused("study --out out --plan bad.toml", "step", "steps");
+  ExpectRefused("study --summarise nowhere", "nowhere/cases.csv");
+}
+
+constexpr const char* kTiny = R"(name = "tiny"
+rounds = 2
+seed = 3
+[network]
+features = [4, 8]
+convs_per_stage = 1
+[prep]
+spacing_mm = 16
+[train]
+steps = 3
+batch = 1
+patch = 16
+precision = "float32"
+)";
+
+// All of a study on phantoms: the same numbers twice, a second call trains nothing, another plan is told apart, a
+// patient of both folders is refused.
+TEST_F(Options, StudyTrainsScoresGoesOnAndRepeatsItself) {
+  WriteFileDurably(folder_ / "tiny.toml", kTiny);
+  const std::string study = "study --plan tiny.toml --patients 5 --held-out 1 --threads 2";
+  const Ran first = Run(study + " --out a --json a.json");
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("Dice on held-out patients, PET grid"));
+  const auto read = [&](const char* file) {
+    const auto bytes = ReadFile(folder_ / file);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  auto json = nlohmann::json::parse(read("a.json"));
+  EXPECT_EQ(json["steps"], 2 * 3 * 3);
+  EXPECT_EQ(json["test"].size(), 5U);
+  EXPECT_TRUE(json["test"].contains("local:valley"));
+  EXPECT_EQ(json["test"]["pooled"].size(), 3U);
+  EXPECT_EQ(json["baselines"].size(), 4U);
+  const Ran again = Run(study + " --out a --json again.json");
+  EXPECT_THAT(again.err, HasSubstr("federated: already trained, 18 steps"));
+  EXPECT_EQ(nlohmann::json::parse(read("again.json"))["test"], json["test"]);
+  ASSERT_EQ(Run(study + " --out b --json b.json").exit_code, 0);
+  for (const char* file : {"cases.csv", "summary.csv", "curves.csv", "models/federated.safetensors",
+                           "models/pooled.safetensors", "models/local-coast.safetensors", "report.html"}) {
+    EXPECT_EQ(read((std::string("a/") + file).c_str()), read((std::string("b/") + file).c_str())) << file;
+  }
+  const Ran both = Run("study --summarise a b");
+  EXPECT_EQ(both.exit_code, 0) << both.err;
+  EXPECT_THAT(both.out, testing::AllOf(HasSubstr("Dice over 2 studies"), HasSubstr("best SUV threshold")));
+  ExpectRefused(study + " --out a --seed 4", "a holds a study of another plan, seed, split or other patients", "--out");
+  ExpectRefused(study + " --data a/patients/phantoms --out c --test a/patients/phantoms",
+                "is in both --data and --test", "never trained with");
+  const Ran test = Run(study + " --data a/patients/phantoms --out d --test a/patients/held-out --arms pooled");
+  EXPECT_EQ(test.exit_code, 0) << test.err;
+  EXPECT_THAT(test.out, HasSubstr("Dice on the test patients"));
 }
 
 TEST_F(Options, DemoRefusesNumbersOutOfRange) {

@@ -10,40 +10,11 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/model/network_spec.h"
+#include "tests/support/temporary_folder.h"
 #include "tools/study/local_model.h"
 
 namespace consilium {
 namespace {
-
-Parameters Numbers(std::vector<float> values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  return {{{"a", {count}, std::move(values)}}};
-}
-
-TEST(AverageUpdates, IsTheWeightedMeanOnTopOfTheBase) {
-  const std::vector<WeightedUpdate> updates{{Numbers({1.0F, -2.0F}), 3}, {Numbers({5.0F, 2.0F}), 1}};
-  EXPECT_THAT(AverageUpdates(Numbers({10, 20}), updates).arrays[0].values, testing::ElementsAre(12.0F, 19.0F));
-}
-
-TEST(AverageUpdates, DoesNotDependOnTheOrderOfTheHospitals) {
-  Random random(1);
-  std::vector<WeightedUpdate> updates;
-  for (int site = 0; site < 5; ++site) {
-    std::vector<float> values;
-    for (int i = 0; i < 1000; ++i) values.push_back(static_cast<float>(random.Normal() * std::pow(10.0, site - 3)));
-    updates.push_back({Numbers(values), 3 + site});
-  }
-  const Parameters base = Numbers(std::vector<float>(1000, 0.25F));
-  const Parameters forward = AverageUpdates(base, updates);
-  std::reverse(updates.begin(), updates.end());
-  EXPECT_EQ(AverageUpdates(base, updates), forward);  // bit for bit
-}
-
-TEST(AverageUpdates, RefusesAnUpdateOfAnotherShape) {
-  const std::vector<WeightedUpdate> updates{{Numbers({1, 2, 3}), 1}};
-  EXPECT_THROW(AverageUpdates(Numbers({1, 2}), updates), Error);
-  EXPECT_THROW(AverageUpdates(Numbers({1, 2}), {}), Error);
-}
 
 // Patients that are learnt in a few steps: noise, and a bright cube that is the tumour.
 Cohort BrightCubes(const std::string& site, std::uint64_t seed) {
@@ -88,32 +59,96 @@ RunPlan SmallPlan() {
   return plan;
 }
 
-TEST(SimulateFederation, LearnsAndDoesNotDependOnThreads) {
+class SimulateFederationTest : public testing::Test {
+ protected:
+  SimulatedFederation Simulate(const RunPlan& plan, std::span<const Cohort> cohorts, int threads = 1,
+                               const std::function<void(std::int64_t, double)>& progress = {},
+                               std::stop_token stop = {}) const {
+    FederationOptions options;
+    options.dir = folder_ / "federation";
+    options.threads = threads;
+    return SimulateFederation(plan, cohorts, options, progress, stop);
+  }
+  template <class F>
+  static std::string ErrorOf(const F& f) {
+    try {
+      f();
+    } catch (const Error& error) {
+      return std::string(error.what()) + " | " + error.next_step();
+    }
+    return "no error";
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(SimulateFederationTest, LearnsAndDoesNotDependOnThreads) {
   const RunPlan plan = SmallPlan();
-  const Parameters first = InitialParameters(plan.network, 1);
   const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
   std::vector<std::int64_t> rounds;
-  const auto one =
-      SimulateFederation(plan, first, cohorts, 1, [&](std::int64_t round, double) { rounds.push_back(round); });
+  const auto one = Simulate(plan, cohorts, 1, [&](std::int64_t round, double) { rounds.push_back(round); });
   EXPECT_THAT(rounds, testing::ElementsAre(1, 2, 3, 4));
   ASSERT_EQ(one.loss.size(), 4U);
   EXPECT_LT(one.loss.back(), one.loss.front() - 0.1);
-  EXPECT_EQ(one.update_bytes, first.Count() * 4);
-  const auto two = SimulateFederation(plan, first, cohorts, 2, {});
-  EXPECT_EQ(one.parameters, two.parameters);
+  EXPECT_GT(one.update_bytes, one.model.parameters.Count() * 4);
+  EXPECT_LT(one.update_bytes, one.model.parameters.Count() * 4 + 8192);
+  EXPECT_EQ(one.model.card.version, ModelVersion(4));
+  EXPECT_EQ(one.model.card.sites, 2);
+  EXPECT_EQ(one.model.card.samples, 6);
+  const auto two = Simulate(plan, cohorts, 2);
+  EXPECT_EQ(one.model.digest, two.model.digest);
 }
 
-TEST(SimulateFederation, OneHospitalIsTheSameAsTrainingAloneUpToTheExactSum) {
+TEST_F(SimulateFederationTest, OneHospitalIsTheSameAsTrainingAloneUpToTheExactSum) {
   // With a single hospital the average is its own update; only the rounding to 2^-32 differs.
-  const RunPlan plan = SmallPlan();
-  const Parameters first = InitialParameters(plan.network, 1);
+  RunPlan plan = SmallPlan();
+  plan.eligibility.min_sites = plan.round.quorum = 1;
+  const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
   const std::vector<Cohort> cohorts{BrightCubes("east", 1)};
-  const auto federated = SimulateFederation(plan, first, cohorts, 1, {});
+  const auto federated = Simulate(plan, cohorts);
   Cohort alone = cohorts[0];
   alone.validation.clear();
   const LocalModel local = TrainAlone(plan, first, alone, plan.TotalSteps(), {Device{}, 1, "float32"});
-  const double difference = Difference(federated.parameters, local.parameters).Norm();
+  const double difference = Difference(federated.model.parameters, local.parameters).Norm();
   EXPECT_LT(difference, 0.02 * Difference(local.parameters, first).Norm());
+}
+
+TEST_F(SimulateFederationTest, TheProductsGateAndScreenDecide) {
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  RunPlan plan = SmallPlan();
+  plan.eligibility.min_patients = 4;
+  EXPECT_THAT(ErrorOf([&] { Simulate(plan, cohorts); }),
+              testing::AllOf(testing::HasSubstr("the run cannot begin"), testing::HasSubstr("east has 3"),
+                             testing::HasSubstr("min_patients")));
+  plan = SmallPlan();
+  plan.aggregation.max_update_norm = 1e-9;
+  EXPECT_THAT(ErrorOf([&] { Simulate(plan, cohorts); }), testing::HasSubstr("does not leave"));
+  plan = SmallPlan();
+  plan.aggregation.rule = "best";
+  EXPECT_THAT(ErrorOf([&] { Simulate(plan, cohorts); }), testing::HasSubstr("fedavg"));
+}
+
+TEST_F(SimulateFederationTest, StopsWhenAsked) {
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  std::stop_source stop;
+  EXPECT_THAT(ErrorOf([&] {
+                Simulate(
+                    SmallPlan(), cohorts, 1, [&](std::int64_t, double) { stop.request_stop(); }, stop.get_token());
+              }),
+              testing::HasSubstr("stopped"));
+}
+
+TEST(Pooled, TakesTheFederationsStepsOverAllHospitals) {
+  const RunPlan plan = SmallPlan();
+  const Parameters first = InitialParameters(plan.network, 1);
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  double share = 0;
+  const LocalModel pooled =
+      TrainPooled(plan, first, cohorts, {Device{}, 1, "float32"}, [&](double done, double) { share = done; });
+  EXPECT_EQ(pooled.steps, 2 * plan.TotalSteps());
+  EXPECT_EQ(share, 1);
+  EXPECT_LT(pooled.loss, 0.5);
+  EXPECT_EQ(TrainPooled(plan, first, cohorts, {Device{}, 1, "float32"}, [](double, double) {}).parameters,
+            pooled.parameters);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "imaging/phantom/phantom.h"
 #include "imaging/phantom/style.h"
 #include "tools/demo/options.h"
+#include "tools/study/baselines.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
 
@@ -41,10 +42,9 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
 
   const double suv = BestThreshold(training);
   const double threshold = Summary(DiceOfThreshold(suv, held_out)).Mean();
-  const auto federation =
-      SimulateFederation(plan, InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed)), cohorts, 2, {});
+  const auto federation = SimulateFederation(plan, cohorts, {.dir = dir / "federation", .threads = 2}, {});
   const double federated =
-      Summary(DiceOnPetGrid(plan, federation.parameters, held_out, {Device{}, 1, plan.train.precision})).Mean();
+      Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, {Device{}, 1, plan.train.precision})).Mean();
   RecordProperty("threshold_suv", std::to_string(suv));
   RecordProperty("threshold_dice", std::to_string(threshold));
   RecordProperty("federated_dice", std::to_string(federated));

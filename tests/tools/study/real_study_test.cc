@@ -9,6 +9,8 @@
 
 #include "core/model/network_spec.h"
 #include "core/round/run_plan.h"
+#include "tests/support/temporary_folder.h"
+#include "tools/study/baselines.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
 
@@ -58,8 +60,9 @@ TEST(RealStudy, TheFederationBeatsTheMeanOfTheHospitalsAndAThreshold) {
   }
   const ComputeOptions compute{Device{}, 1, plan.train.precision};
   const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
-  const auto federation = SimulateFederation(plan, first, cohorts, 2, {});
-  const double federated = Summary(DiceOnPetGrid(plan, federation.parameters, held_out, compute)).Mean();
+  const TemporaryFolder folder;
+  const auto federation = SimulateFederation(plan, cohorts, {.dir = folder / "federation", .threads = 2}, {});
+  const double federated = Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, compute)).Mean();
   double mean = 0;
   for (const LocalModel& model : BestLocalModels(plan, first, cohorts, 2, [](std::int64_t, std::int64_t) {})) {
     mean +=
