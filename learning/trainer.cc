@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/base/error.h"
@@ -66,13 +67,42 @@ struct Trainer::Impl {
     generator = at::globalContext().defaultGenerator(device.torch).clone();
   }
 
-  // One step on the device: nothing is copied to the host. Returns the loss, a scalar on the device.
-  at::Tensor Step(const Batch& batch, Precision precision, Labelled labelled) const {
+  at::Tensor Loss(const Batch& batch, Precision precision, Labelled labelled) const {
     const auto levels = network.spec().deep_supervision ? PlainConvUNet::Levels::kAll : PlainConvUNet::Levels::kFinest;
-    const at::Tensor loss = DeepSupervisionLoss(network.Forward(batch.image, precision, levels),
-                                                batch.labels.squeeze(1).to(at::kLong), labelled);
+    return DeepSupervisionLoss(network.Forward(batch.image, precision, levels), batch.labels.squeeze(1).to(at::kLong),
+                               labelled);
+  }
+
+  // The gradient of one batch, on the device: nothing is copied to the host. Returns the loss, a scalar there.
+  at::Tensor Gradient(const Batch& batch, Precision precision, Labelled labelled) const {
+    const at::Tensor loss = Loss(batch, precision, labelled);
     loss.backward();
     return loss.detach();
+  }
+
+  // FedSGD (McMahan et al. 2017): the gradient of the mean loss over whole patients, each with its own Dice, left in
+  // the parameters. Returns that mean. A patient is padded with air to edges that the network takes.
+  at::Tensor WholeGradient(const std::vector<SampleTensors>& patients, Precision precision, Labelled labelled,
+                           const std::stop_token& stop) const {
+    const auto share = 1 / static_cast<double>(patients.size());
+    at::Tensor sum = at::zeros({}, at::TensorOptions(device.torch).dtype(at::kDouble));
+    for (const SampleTensors& patient : patients) {
+      if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "training was stopped within its step");
+      std::array<std::int64_t, 3> corner{};  // x, y, z
+      std::vector<std::int64_t> edges;       // z, y, x
+      for (std::int64_t dim = 1; dim <= 3; ++dim) {
+        edges.push_back(network.spec().PatchFrom(patient.image.size(dim)));
+        corner[static_cast<std::size_t>(3 - dim)] = -((edges.back() - patient.image.size(dim) + 1) / 2);
+      }
+      const Batch whole{at::empty({1, patient.image.size(0), edges[0], edges[1], edges[2]}, patient.image.options()),
+                        at::empty({1, 1, edges[0], edges[1], edges[2]}, patient.label.options())};
+      CutPatch(patient.image, corner, padding, whole.image[0]);
+      CutPatch(patient.label, corner, at::zeros({1, 1, 1, 1}, patient.label.options()), whole.labels[0]);
+      const at::Tensor loss = Loss(whole, precision, labelled);
+      (loss * share).backward();
+      sum.add_(loss.detach(), share);
+    }
+    return sum;
   }
 
   TorchDevice device;
@@ -143,6 +173,21 @@ OptimizerState Kept(const OptimizerTensors& state, const NetworkSpec& spec) {
   return kept;
 }
 
+// What one backward pass holds: a batch of patches, or the largest patient.
+StepSize StepOf(const TrainPlan& plan, const NetworkSpec& spec, std::span<const Sample> samples, Precision precision) {
+  StepSize step{plan.patch, plan.batch, precision, true};
+  if (plan.local != "gradient") return step;
+  step = {0, 1, precision, true};
+  for (const Sample& sample : samples) {  // as the cube of the same volume
+    const Size3 size = sample.grid.size;
+    const double edge =
+        std::cbrt(static_cast<double>(spec.PatchFrom(size.x)) * static_cast<double>(spec.PatchFrom(size.y)) *
+                  static_cast<double>(spec.PatchFrom(size.z)));
+    step.patch = std::max(step.patch, spec.PatchFrom(static_cast<std::int64_t>(std::ceil(edge))));
+  }
+  return step;
+}
+
 void RequireFinite(double loss, const Parameters& parameters) {
   if (std::isfinite(loss) && parameters.AllFinite()) return;
   throw Error(ErrorCode::kOutOfRange, "training: the loss or the parameters are no longer finite",
@@ -204,7 +249,7 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
               std::to_string(spec.features.size()) + " stages",
           "Choose patch and features in the plan so that they fit.");
   const Precision precision = PrecisionOn(self.device, plan.precision);
-  const StepSize step_size{plan.patch, plan.batch, precision, true};
+  const StepSize step_size = StepOf(plan, spec, samples, precision);
   RequireMemory(spec, step_size, FreeBytes(self.device.device));
   const PatchSampler sampler(samples, plan);
   TrainOutcome outcome;
@@ -221,15 +266,22 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
     const Batch batch{at::empty({plan.batch, spec.input_channels, p, p, p}, floats),
                       at::empty({plan.batch, 1, p, p, p}, floats.dtype(at::kByte))};
     const Source source{uploaded, self.padding, spec.classes};
-    Optimizer steps(parameters, remembered, plan);
+    TrainPlan steps_as = plan;
+    const bool whole = plan.local == "gradient";
+    if (whole) steps_as.gradient_clip = std::numeric_limits<double>::infinity();  // of the sum, or of none
+    Optimizer steps(parameters, remembered, steps_as);
     const Labelled labelled = sampler.partly_labelled() ? Labelled::kPartly : Labelled::kWhole;
     LossMeter meter(self.device.torch, plan.steps, progress);
     for (std::int64_t s = 0; s < plan.steps; ++s) {
       if (stop.stop_requested())
         throw Error(ErrorCode::kCancelled, "training was stopped after " + std::to_string(s) + " steps");
       const std::int64_t step = position.first_step + s;
-      Fill(batch, sampler.Draw(position.seed, step), source, self.generator);
-      meter.Add(self.Step(batch, precision, labelled));
+      if (whole) {
+        meter.Add(self.WholeGradient(uploaded, precision, labelled, stop));
+      } else {
+        Fill(batch, sampler.Draw(position.seed, step), source, self.generator);
+        meter.Add(self.Gradient(batch, precision, labelled));
+      }
       steps.Step(LearningRateAt(plan, step, position.total_steps));
     }
     outcome.mean_loss = meter.Mean();

@@ -102,8 +102,15 @@ class Step {
     s_.history.push_back(record);
     s_.model = event.model;
     const bool reached = s_.plan.target_dice > 0 && record.dice >= s_.plan.target_dice;
-    if (reached || s_.round.value() >= s_.plan.rounds) return EvaluateLastModel();
+    if (reached || Stale() || s_.round.value() >= s_.plan.rounds) return EvaluateLastModel();
     BeginAttempt(s_.round.Next(), 1);
+  }
+
+  // Whether the rounds after the best one are as many as the plan is patient.
+  bool Stale() const {
+    const auto best = std::max_element(s_.history.begin(), s_.history.end(),
+                                       [](const RoundRecord& a, const RoundRecord& b) { return a.dice < b.dice; });
+    return s_.plan.patience > 0 && s_.history.end() - best > s_.plan.patience;
   }
 
   void operator()(const FinalEvaluated& event) {

@@ -61,6 +61,7 @@ void RunPlan::Validate() const {
           "Give the run a name: name = \"sarcoma\"");
   Require(rounds >= 1 && rounds <= 10000, "`rounds` must lie between 1 and 10000");
   Require(target_dice >= 0 && target_dice <= 1, "`target_dice` must lie between 0 and 1");
+  Require(patience >= 0 && patience <= 10000, "`patience` must lie between 0 and 10000");
   Require(seed >= 0, "`seed` must not be negative");
   Label();
   Require(eligibility.min_sites >= 1 && eligibility.min_sites <= 10000,
@@ -81,6 +82,9 @@ void RunPlan::Validate() const {
   network.Validate();
   prep.Validate();
   train.Validate();
+  Require(train.local == "steps" || train.steps == 1,
+          "`train.steps` must be 1 where `train.local` is gradient: the federation takes one step a round",
+          "Set train.steps = 1 and rounds to the number of steps.");
   Require(train.patch == network.PatchFrom(train.patch),
           "`train.patch` is " + std::to_string(train.patch) + "; with " + std::to_string(network.features.size()) +
               " stages it must be a multiple of " + std::to_string(network.GridFactor()) + ", at least twice that",

@@ -65,7 +65,8 @@ struct PredictPlan {
 struct RunPlan {
   std::string name;  // letters, digits, '-'
   std::int64_t rounds = 10;
-  double target_dice = 0;  // stop when a round's INCOMING model reaches it on the validation patients; 0: never
+  std::int64_t patience = 0;  // stop after so many rounds without a better validation Dice; 0: never
+  double target_dice = 0;     // stop when a round's INCOMING model reaches it on the validation patients; 0: never
   std::int64_t seed = 1;
   std::vector<std::string> labels = {kNeoplasm.Key() + " " + kNeoplasm.meaning};  // what the network learns to find
   EligibilityPlan eligibility;
@@ -81,6 +82,7 @@ struct RunPlan {
     v.Field("name", name, "the run's name: letters, digits and '-'");
     v.Field("rounds", rounds, "rounds at most");
     v.Field("target_dice", target_dice, "stop when the pooled validation Dice reaches this; 0: never");
+    v.Field("patience", patience, "stop when the pooled validation Dice has not risen for so many rounds; 0: never");
     v.Field("seed", seed, "every random choice of the run follows from it");
     v.Field(
         "labels", labels,

@@ -18,6 +18,11 @@ void RequireRange(bool within, const char* key, const char* range) {
 }  // namespace
 
 void TrainPlan::Validate() const {
+  RequireRange(local == "steps" || local == "gradient", "local", "steps or gradient");
+  RequireRange(local == "steps" || (optimizer == "sgd" && momentum == 0 && average == 0 && proximal == 0),
+               "momentum, average and proximal",
+               "0 and train.optimizer sgd where train.local is gradient: it has no "
+               "step of its own to change");
   RequireRange(steps >= 1 && steps <= 1'000'000, "steps", "between 1 and 1000000");
   RequireRange(batch >= 1 && batch <= 256, "batch", "between 1 and 256");
   RequireRange(patch >= 8 && patch <= 512, "patch", "between 8 and 512 voxels");

@@ -10,7 +10,8 @@ namespace consilium {
 // How a site trains in one round. The defaults are nnU-Net's recipe with sizes of our own; `optimizer = "adamw"`,
 // `schedule = "cosine"` and `warmup_steps` are MONAI's.
 struct TrainPlan {
-  std::int64_t steps = 50;  // optimiser steps a round
+  std::string local = "steps";  // steps: so many optimiser steps | gradient: FedSGD, one step of the federation a round
+  std::int64_t steps = 50;      // optimiser steps a round
   std::int64_t batch = 2;
   std::int64_t patch = 48;            // cubic edge in voxels; a multiple of the network's grid factor
   std::string optimizer = "sgd";      // sgd (Nesterov) | adamw (beta 0.9, 0.999)
@@ -29,6 +30,9 @@ struct TrainPlan {
 
   template <class V>
   void Visit(V& v) {
+    v.Field("local", local,
+            "steps: a site takes optimiser steps on patches; gradient: FedSGD, it gives the gradient over its whole "
+            "patients, and the federation takes one plain step of learning_rate a round");
     v.Field("steps", steps, "optimiser steps of a site in one round");
     v.Field("batch", batch, "patches in one step");
     v.Field("patch", patch, "edge of a patch in voxels");

@@ -29,7 +29,7 @@ TrainPlan SmallPlan(std::int64_t steps) {
 
 TrainOutcome TrainToys(const TrainPlan& plan, const OptimizerState& optimizer = {}, TrainPosition position = {0, 6, 4},
                        const Parameters& start = InitialParameters(kNetwork, 1)) {
-  Trainer trainer(kNetwork, {}, {.threads = 2});
+  Trainer trainer(kNetwork, {}, {.threads = 1});
   return trainer.Train(start, optimizer, test::ToySamples(3), plan, position);
 }
 
@@ -63,7 +63,7 @@ double RelativeDifference(const Parameters& ours, const Parameters& theirs, cons
 TEST(Recipe, FiveStepsOfAdamWAreTorchsWithMonaisSchedule) {
   const test::Oracle oracle("adamw.safetensors"), first("network.safetensors");
   const NetworkSpec spec = test::OracleNetwork();
-  Trainer trainer(spec, {}, {.threads = 2});
+  Trainer trainer(spec, {}, {.threads = 1});
   const std::vector<Sample> samples = {OracleSample(oracle)};
   const TrainOutcome outcome = trainer.Train(first.Network(spec), {}, samples, OraclePlan(), {0, 9, 1});
   Parameters ours = outcome.parameters, theirs = oracle.Network(spec), start = first.Network(spec);
@@ -77,7 +77,7 @@ TEST(Recipe, FiveStepsOfAdamWAreTorchsWithMonaisSchedule) {
 TEST(Recipe, TheAverageIsTheRunsLastModelAndTheFirstWeightsAreSoonForgotten) {
   const test::Oracle oracle("adamw.safetensors"), first("network.safetensors");
   const NetworkSpec spec = test::OracleNetwork();
-  Trainer trainer(spec, {}, {.threads = 2});
+  Trainer trainer(spec, {}, {.threads = 1});
   const std::vector<Sample> samples = {OracleSample(oracle)};
   TrainPlan plan = OraclePlan();
   plan.average = 0.5;
@@ -205,8 +205,36 @@ TEST(Recipe, AugmentedTrainingFindsTheBallAndIsOfItsSeed) {
   const TrainOutcome outcome = TrainToys(plan, {}, {0, 60, 3});
   plan.steps = 5;
   EXPECT_EQ(TrainToys(plan, {}, {0, 60, 3}).parameters, TrainToys(plan, {}, {0, 60, 3}).parameters);
-  Predictor predictor(kNetwork, {}, outcome.parameters, {.threads = 2, .precision = "float32"});
+  Predictor predictor(kNetwork, {}, outcome.parameters, {.threads = 1, .precision = "float32"});
   EXPECT_GT(Evaluate(predictor, test::ToySamples(2, 500), {.patch = 16}).Mean(), 0.8);
+}
+
+// FedSGD: hospitals' gradients over their whole patients, averaged by patients, are the gradient over all of them.
+TEST(Recipe, GradientsOfHospitalsAreThePooledGradient) {
+  TrainPlan plan = SmallPlan(1);
+  plan.local = "gradient";
+  plan.momentum = 0;
+  plan.learning_rate = 0.1;
+  const Parameters start = InitialParameters(kNetwork, 1);
+  std::vector<Sample> all = test::ToySamples(3);
+  all.push_back(test::ToySample(7, {13, 17, 9}));        // padded to other edges
+  all.push_back(test::ToySample(8, {16, 8, 8}, false));  // without a tumour
+  const auto step_of = [&](std::span<const Sample> samples) {
+    Trainer trainer(kNetwork, {}, {.threads = 1});
+    return Difference(trainer.Train(start, {}, samples, plan, {0, 1, 3}).parameters, start);
+  };
+  const Parameters pooled = step_of(all), two = step_of(std::span(all).first(2)),
+                   three = step_of(std::span(all).last(3));
+  double worst = 0;
+  for (std::size_t a = 0; a < pooled.arrays.size(); ++a) {
+    for (std::size_t i = 0; i < pooled.arrays[a].values.size(); ++i) {
+      const double mean = (2 * double(two.arrays[a].values[i]) + 3 * double(three.arrays[a].values[i])) / 5;
+      worst = std::max(worst, std::abs(mean - pooled.arrays[a].values[i]));
+    }
+  }
+  EXPECT_LT(worst, 1e-6);
+  EXPECT_GT(pooled.Norm(), 0.05);
+  EXPECT_EQ(step_of(all), pooled) << "nothing is drawn";
 }
 
 // One half of each patient was judged by nobody: training learns the ball from the other.
@@ -220,12 +248,12 @@ TEST(Recipe, PartlyLabelledPatientsTrain) {
     sample.label = std::move(label);
   }
   TrainPlan plan = SmallPlan(40);
-  Trainer trainer(kNetwork, {}, {.threads = 2});
+  Trainer trainer(kNetwork, {}, {.threads = 1});
   const PatchSampler sampler(samples, plan);
   EXPECT_TRUE(sampler.partly_labelled());
   EXPECT_FALSE(PatchSampler(test::ToySamples(1), plan).partly_labelled());
   const TrainOutcome outcome = trainer.Train(InitialParameters(kNetwork, 1), {}, samples, plan, {0, 40, 3});
-  Predictor predictor(kNetwork, {}, outcome.parameters, {.threads = 2, .precision = "float32"});
+  Predictor predictor(kNetwork, {}, outcome.parameters, {.threads = 1, .precision = "float32"});
   EXPECT_GT(Evaluate(predictor, test::ToySamples(2, 500), {.patch = 16}).Mean(), 0.7);
 }
 

@@ -102,6 +102,11 @@ TEST(RunPlanTest, LimitsNameTheKey) {
 TEST(RunPlanTest, ThePatchMustFitTheNetwork) {
   ExpectRefused("`train.patch` is 44; with 4 stages it must be a multiple of 8, at least twice that\n  Take 48.",
                 [](RunPlan& p) { p.train.patch = 44; });
+  ExpectRefused("`train.steps` must be 1 where `train.local` is gradient", [](RunPlan& p) {
+    p.train.local = "gradient";
+    p.train.momentum = 0;
+  });
+  ExpectRefused("`patience` must lie", [](RunPlan& p) { p.patience = -1; });
   ExpectRefused("Take 16.", [](RunPlan& p) { p.train.patch = 8; });
 }
 
@@ -127,6 +132,8 @@ TEST(TrainPlanTest, LimitsNameTheKey) {
   refused("train.patch must be between", [](TrainPlan& p) { p.patch = 4; });
   refused("train.learning_rate must be",
           [](TrainPlan& p) { p.learning_rate = std::numeric_limits<double>::quiet_NaN(); });
+  refused("train.local must be steps or gradient", [](TrainPlan& p) { p.local = "sgd"; });
+  refused("train.momentum, average and proximal must be 0", [](TrainPlan& p) { p.local = "gradient"; });
   refused("train.optimizer must be sgd or adamw", [](TrainPlan& p) { p.optimizer = "adam"; });
   refused("train.schedule must be poly, cosine or constant", [](TrainPlan& p) { p.schedule = "step"; });
   refused("train.warmup_steps must be between", [](TrainPlan& p) { p.warmup_steps = -1; });

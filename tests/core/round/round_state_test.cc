@@ -392,6 +392,25 @@ TEST(RoundStateTest, ReachingTheTargetDiceEndsTheRunEarly) {
   EXPECT_THAT(run.MakeModel(kThird), ElementsAre("evaluate coast", "evaluate north", "deadline 2.0"));
 }
 
+// Dice 0.5, 0.6, 0.6, 0.55: with a patience of two rounds the run ends after the fourth.
+TEST(RoundStateTest, ARunThatNoLongerGetsBetterEnds) {
+  RunPlan plan = Plan();
+  plan.rounds = 50;
+  plan.patience = 2;
+  TestRun run(plan);
+  BothInRoundOne(run);
+  const Digest models[] = {kSecond, kThird, kSecond, kThird};
+  const double dice[] = {0.5, 0.6, 0.6, 0.55};
+  for (std::size_t round = 0; round < 4; ++round) {
+    ASSERT_EQ(run.state().phase, RunPhase::kTraining) << round;
+    run.Accept(kNorth, {0.5, 50, 10, {dice[round], 1}, 9});
+    run.Accept(kCoast, {0.5, 50, 10, {dice[round], 1}, 9});
+    run.MakeModel(models[round]);
+  }
+  EXPECT_EQ(run.state().phase, RunPhase::kFinishing);
+  EXPECT_EQ(run.state().history.size(), 4U);
+}
+
 // Both are in the evaluation of the last model.
 void BothInEvaluation(TestRun& run) {
   BothInRoundOne(run);

@@ -112,6 +112,27 @@ TEST_F(SimulateFederationTest, OneHospitalIsTheSameAsTrainingAloneUpToTheExactSu
   EXPECT_LT(difference, 0.02 * Difference(local.parameters, first).Norm());
 }
 
+// FedSGD through sealed updates, the screen and the exact sum: three rounds are three pooled steps.
+TEST_F(SimulateFederationTest, RoundsOfGradientsArePooledSteps) {
+  RunPlan plan = SmallPlan();
+  plan.rounds = 3;
+  plan.train.local = "gradient";
+  plan.train.steps = 1;
+  plan.train.momentum = 0;
+  plan.train.learning_rate = 0.2;
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  const Parameters federated = Simulate(plan, cohorts).model.parameters;
+  Cohort both = cohorts[0];
+  both.training.insert(both.training.end(), cohorts[1].training.begin(), cohorts[1].training.end());
+  both.validation.clear();
+  const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
+  const LocalModel pooled = TrainAlone(plan, first, both, 3, {Device{}, 1, "float32"});
+  const Parameters difference = Difference(federated, pooled.parameters);
+  for (const NamedArray& array : difference.arrays)
+    for (const float value : array.values) ASSERT_LT(std::abs(value), 1e-6) << array.name;
+  EXPECT_GT(Difference(federated, first).Norm(), 0.05);
+}
+
 TEST_F(SimulateFederationTest, TheProductsGateAndScreenDecide) {
   const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
   RunPlan plan = SmallPlan();
