@@ -20,7 +20,7 @@ namespace consilium {
 namespace {
 
 constexpr std::int64_t kBlock = 1024;  // voxels whose sums are float32; blocks are joined in double
-constexpr float kEps = 1e-5F, kSlope = 0.01F;
+constexpr float kEps = 1e-5F;
 
 CONSILIUM_INLINE float Load(float v) { return v; }
 CONSILIUM_INLINE float Load(Bf16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v) << 16); }
@@ -66,7 +66,7 @@ CONSILIUM_INLINE void MomentsBody(std::int64_t voxels, std::int64_t channels, co
 // y = leaky(scale * x + shift)
 template <class T>
 CONSILIUM_INLINE void ApplyBody(std::int64_t voxels, std::int64_t channels, const T* x, const float* scale,
-                                const float* shift, T* y) {
+                                const float* shift, float slope, T* y) {
   ForChannels(
       channels, [&]<std::size_t W>(std::int64_t c) __attribute__((always_inline)) {
         float a[W], b[W];
@@ -74,7 +74,7 @@ CONSILIUM_INLINE void ApplyBody(std::int64_t voxels, std::int64_t channels, cons
         for (std::int64_t v = 0; v < voxels; ++v) {
           for (std::size_t i = 0; i < W; ++i) {
             const float z = a[i] * Load((x + v * channels + c)[i]) + b[i];
-            Store(z > 0 ? z : kSlope * z, (y + v * channels + c)[i]);
+            Store(z > 0 ? z : slope * z, (y + v * channels + c)[i]);
           }
         }
       });
@@ -83,8 +83,8 @@ CONSILIUM_INLINE void ApplyBody(std::int64_t voxels, std::int64_t channels, cons
 // Sums of g and g * (x - mean), g being the gradient before the leaky ReLU.
 template <class T>
 CONSILIUM_INLINE void GradientSumsBody(std::int64_t voxels, std::int64_t channels, const T* x, const T* dy,
-                                       const float* scale, const float* shift, const float* mean, float* sum_g,
-                                       float* sum_gx) {
+                                       const float* scale, const float* shift, float slope, const float* mean,
+                                       float* sum_g, float* sum_gx) {
   ForChannels(
       channels, [&]<std::size_t W>(std::int64_t c) __attribute__((always_inline)) {
         float a[W], b[W], m[W], g_sum[W] = {}, gx_sum[W] = {};
@@ -92,7 +92,7 @@ CONSILIUM_INLINE void GradientSumsBody(std::int64_t voxels, std::int64_t channel
         for (std::int64_t v = 0; v < voxels; ++v) {
           for (std::size_t i = 0; i < W; ++i) {
             const float value = Load((x + v * channels + c)[i]);
-            const float g = Load((dy + v * channels + c)[i]) * (a[i] * value + b[i] > 0 ? 1.0F : kSlope);
+            const float g = Load((dy + v * channels + c)[i]) * (a[i] * value + b[i] > 0 ? 1.0F : slope);
             g_sum[i] += g;
             gx_sum[i] += g * (value - m[i]);
           }
@@ -104,7 +104,8 @@ CONSILIUM_INLINE void GradientSumsBody(std::int64_t voxels, std::int64_t channel
 // dx = scale * g + p * x + q
 template <class T>
 CONSILIUM_INLINE void GradientBody(std::int64_t voxels, std::int64_t channels, const T* x, const T* dy,
-                                   const float* scale, const float* shift, const float* p, const float* q, T* dx) {
+                                   const float* scale, const float* shift, float slope, const float* p, const float* q,
+                                   T* dx) {
   ForChannels(
       channels, [&]<std::size_t W>(std::int64_t c) __attribute__((always_inline)) {
         float a[W], b[W], s[W], t[W];
@@ -113,7 +114,7 @@ CONSILIUM_INLINE void GradientBody(std::int64_t voxels, std::int64_t channels, c
         for (std::int64_t v = 0; v < voxels; ++v) {
           for (std::size_t i = 0; i < W; ++i) {
             const float value = Load((x + v * channels + c)[i]);
-            const float g = Load((dy + v * channels + c)[i]) * (a[i] * value + b[i] > 0 ? 1.0F : kSlope);
+            const float g = Load((dy + v * channels + c)[i]) * (a[i] * value + b[i] > 0 ? 1.0F : slope);
             Store(a[i] * g + s[i] * value + t[i], (dx + v * channels + c)[i]);
           }
         }
@@ -121,20 +122,21 @@ CONSILIUM_INLINE void GradientBody(std::int64_t voxels, std::int64_t channels, c
 }
 
 // The attribute wants plain functions, so each body is named once for each type.
-#define CONSILIUM_BLOCKS(T)                                                                                       \
-  CONSILIUM_CLONES void Moments(std::int64_t n, std::int64_t c, const T* x, float* mean, float* m2) {             \
-    MomentsBody(n, c, x, mean, m2);                                                                               \
-  }                                                                                                               \
-  CONSILIUM_CLONES void Apply(std::int64_t n, std::int64_t c, const T* x, const float* a, const float* b, T* y) { \
-    ApplyBody(n, c, x, a, b, y);                                                                                  \
-  }                                                                                                               \
-  CONSILIUM_CLONES void GradientSums(std::int64_t n, std::int64_t c, const T* x, const T* dy, const float* a,     \
-                                     const float* b, const float* m, float* g, float* gx) {                       \
-    GradientSumsBody(n, c, x, dy, a, b, m, g, gx);                                                                \
-  }                                                                                                               \
-  CONSILIUM_CLONES void Gradient(std::int64_t n, std::int64_t c, const T* x, const T* dy, const float* a,         \
-                                 const float* b, const float* p, const float* q, T* dx) {                         \
-    GradientBody(n, c, x, dy, a, b, p, q, dx);                                                                    \
+#define CONSILIUM_BLOCKS(T)                                                                                            \
+  CONSILIUM_CLONES void Moments(std::int64_t n, std::int64_t c, const T* x, float* mean, float* m2) {                  \
+    MomentsBody(n, c, x, mean, m2);                                                                                    \
+  }                                                                                                                    \
+  CONSILIUM_CLONES void Apply(std::int64_t n, std::int64_t c, const T* x, const float* a, const float* b, float slope, \
+                              T* y) {                                                                                  \
+    ApplyBody(n, c, x, a, b, slope, y);                                                                                \
+  }                                                                                                                    \
+  CONSILIUM_CLONES void GradientSums(std::int64_t n, std::int64_t c, const T* x, const T* dy, const float* a,          \
+                                     const float* b, float slope, const float* m, float* g, float* gx) {               \
+    GradientSumsBody(n, c, x, dy, a, b, slope, m, g, gx);                                                              \
+  }                                                                                                                    \
+  CONSILIUM_CLONES void Gradient(std::int64_t n, std::int64_t c, const T* x, const T* dy, const float* a,              \
+                                 const float* b, float slope, const float* p, const float* q, T* dx) {                 \
+    GradientBody(n, c, x, dy, a, b, slope, p, q, dx);                                                                  \
   }
 CONSILIUM_BLOCKS(float)
 CONSILIUM_BLOCKS(Bf16)
@@ -205,7 +207,7 @@ void Forward(const NormActShape& s, const T* x, const float* gamma, const float*
   for (std::int64_t b = 0; b < count; ++b) {
     const std::int64_t row = blocks.patch(b) * channels;
     Apply(blocks.voxels(b), channels, x + blocks.offset(b), affine.scale.data() + row, affine.shift.data() + row,
-          y + blocks.offset(b));
+          s.slope, y + blocks.offset(b));
   }
 }
 
@@ -253,14 +255,15 @@ void Backward(const NormActShape& s, const T* x, const T* dy, const float* gamma
   for (std::int64_t b = 0; b < count; ++b) {
     const std::int64_t row = blocks.patch(b) * channels;
     GradientSums(blocks.voxels(b), channels, x + blocks.offset(b), dy + blocks.offset(b), affine.scale.data() + row,
-                 affine.shift.data() + row, mean + row, sum_g.data() + b * channels, sum_gx.data() + b * channels);
+                 affine.shift.data() + row, s.slope, mean + row, sum_g.data() + b * channels,
+                 sum_gx.data() + b * channels);
   }
   const GradientTerms terms = JoinGradientSums(blocks, sum_g, sum_gx, affine, mean, rstd, dgamma, dbeta);
 #pragma omp parallel for schedule(static)
   for (std::int64_t b = 0; b < count; ++b) {
     const std::int64_t row = blocks.patch(b) * channels;
     Gradient(blocks.voxels(b), channels, x + blocks.offset(b), dy + blocks.offset(b), affine.scale.data() + row,
-             affine.shift.data() + row, terms.p.data() + row, terms.q.data() + row, dx + blocks.offset(b));
+             affine.shift.data() + row, s.slope, terms.p.data() + row, terms.q.data() + row, dx + blocks.offset(b));
   }
 }
 

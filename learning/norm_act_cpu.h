@@ -6,7 +6,7 @@
 
 namespace consilium {
 
-// Instance norm (biased variance, eps 1e-5) and leaky ReLU (slope 0.01) in one pass over memory, for activations
+// Instance norm (biased variance, eps 1e-5) and leaky ReLU (slope 1: none) in one pass over memory, for activations
 // stored channels-last. Torch has no such pass: it copies to channels-first and back (pytorch#59168), which made
 // channels-last slower although its convolutions are up to three times as fast: docs/adr/0032.
 //
@@ -17,6 +17,7 @@ enum class Bf16 : std::uint16_t {};
 
 struct NormActShape {
   std::int64_t batch = 0, voxels = 0, channels = 0;
+  float slope = 0.01F;
 };
 
 void NormActForward(const NormActShape& shape, const float* x, const float* gamma, const float* beta, float* y,

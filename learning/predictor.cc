@@ -6,7 +6,7 @@
 #include <array>
 
 #include "core/base/error.h"
-#include "learning/plain_conv_unet.h"
+#include "learning/network.h"
 #include "learning/step_memory.h"
 #include "learning/tensors.h"
 #include "learning/tiles.h"
@@ -53,10 +53,10 @@ struct Predictor::Impl {
   Impl(const NetworkSpec& spec, const PrepPlan& prep, const Parameters& parameters, const ComputeOptions& options)
       : device(OpenTorchDevice(options)),
         precision(PrecisionOn(device, options.precision)),
-        network(spec, device.torch) {
+        network(MakeNetwork(spec, device.torch)) {
     prep.Validate();
     padding = PaddingOf(prep, spec.input_channels, device.torch);
-    LoadParameters(parameters, spec, network.tensors(), "the model does not fit its network");
+    LoadParameters(parameters, spec, network->tensors(), "the model does not fit its network");
   }
 
   // Sum of weighted class scores [classes, z, y, x] over all tiles; the one accumulator.
@@ -64,7 +64,7 @@ struct Predictor::Impl {
                         const std::stop_token& stop) const {
     const std::int64_t tile = options.patch;
     const auto floats = at::TensorOptions(device.torch).dtype(at::kFloat);
-    const at::Tensor sum = at::zeros({network.spec().classes, image.size(1), image.size(2), image.size(3)}, floats);
+    const at::Tensor sum = at::zeros({network->spec().classes, image.size(1), image.size(2), image.size(3)}, floats);
     const at::Tensor input = at::empty({1, image.size(0), tile, tile, tile}, floats);
     const std::vector<float> line = TileWeights(tile);
     const at::Tensor weights = OuterProduct({line, line, line}, device.torch);
@@ -85,7 +85,7 @@ struct Predictor::Impl {
   // nnU-Net's _internal_maybe_mirror_and_predict.
   at::Tensor Scores(const at::Tensor& input, bool mirror) const {
     const auto forward = [&](const at::Tensor& image) {
-      return network.Forward(image, precision, PlainConvUNet::Levels::kFinest)[0];
+      return network->Forward(image, precision, Network::Levels::kFinest)[0];
     };
     at::Tensor sum = forward(input);
     if (!mirror) return sum[0];
@@ -112,7 +112,7 @@ struct Predictor::Impl {
 
   TorchDevice device;
   Precision precision;
-  PlainConvUNet network;
+  std::unique_ptr<Network> network;
   at::Tensor padding;
 };
 
@@ -130,7 +130,7 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 ProbabilityMap Predictor::Predict(const Sample& sample, const PredictOptions& options, std::stop_token stop) {
   Impl& self = *impl_;
-  const NetworkSpec& spec = self.network.spec();
+  const NetworkSpec& spec = self.network->spec();
   const std::int64_t tile = options.patch;
   Require(tile > 0 && tile % spec.GridFactor() == 0,
           "prediction: patch = " + std::to_string(tile) + " is not a multiple of " + std::to_string(spec.GridFactor()),

@@ -26,6 +26,18 @@ std::string Words(const StepSize& step) {
   return "a patch of " + std::to_string(step.patch) + " with batch " + std::to_string(step.batch);
 }
 
+// Feature maps of a stage's size that encoder and decoder keep for the way back.
+double MapsOfStage(const NetworkSpec& network, std::size_t stage) {
+  const bool decoder = stage + 1 < network.features.size();
+  const std::vector<std::int64_t> blocks = network.Blocks();
+  const double convs = 2.0 * static_cast<double>(network.convs_per_stage);                // convolved and normalised
+  if (network.architecture == "plain_conv_unet") return decoder ? 2 * convs + 3 : convs;  // up and joined: 3
+  // A block: its two convolutions, each with norm or ReLU, and the sum; the stem or the step down besides.
+  const double encoder = 6.0 * static_cast<double>(blocks[stage]) + 2;
+  if (network.architecture == "res_enc_unet") return encoder + (decoder ? convs + 3 : 0);
+  return encoder + (decoder ? 6.0 + 3 : 0);  // one block on the way up, after the map that is doubled and added
+}
+
 // The largest patch up to step.patch that fits with `batch`; 0 if none does.
 std::int64_t LargestPatch(const NetworkSpec& network, StepSize step, std::int64_t batch, std::int64_t free_bytes) {
   step.batch = batch;
@@ -40,14 +52,12 @@ std::int64_t LargestPatch(const NetworkSpec& network, StepSize step, std::int64_
 
 std::int64_t EstimateStepBytes(const NetworkSpec& network, const StepSize& step) {
   const double item = step.precision == Precision::kBfloat16 ? 2 : 4;
-  const auto convs = static_cast<double>(network.convs_per_stage);
   double kept = 0, widest = 0;  // numbers of all feature maps, and of the largest
   for (std::size_t s = 0; s < network.features.size(); ++s) {
     const double edge = static_cast<double>(step.patch) / static_cast<double>(std::int64_t{1} << s);
     const double map = static_cast<double>(step.batch) * edge * edge * edge * static_cast<double>(network.features[s]);
     widest = std::max(widest, map);
-    const bool decoder = s + 1 < network.features.size();
-    kept += map * (2 * convs * (decoder ? 2 : 1) + (decoder ? 3 : 0));  // convolved and normalised; up and joined
+    kept += map * MapsOfStage(network, s);
   }
   const double scores = static_cast<double>(step.batch) * std::pow(static_cast<double>(step.patch), 3) *
                         static_cast<double>(network.classes) * 4;

@@ -7,7 +7,6 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/nn/module.h>
 
 #include <cstdint>
 #include <functional>

@@ -11,9 +11,9 @@
 #include "core/base/error.h"
 #include "learning/augment.h"
 #include "learning/loss.h"
+#include "learning/network.h"
 #include "learning/optimizer.h"
 #include "learning/patch_sampler.h"
-#include "learning/plain_conv_unet.h"
 #include "learning/step_memory.h"
 #include "learning/tensors.h"
 #include "learning/torch_device.h"
@@ -61,16 +61,15 @@ void Fill(const Batch& batch, const std::vector<PatchChoice>& choices, const Sou
 
 struct Trainer::Impl {
   Impl(const NetworkSpec& spec, const PrepPlan& prep, const ComputeOptions& options)
-      : device(OpenTorchDevice(options)), network(spec, device.torch) {
+      : device(OpenTorchDevice(options)), network(MakeNetwork(spec, device.torch)) {
     prep.Validate();
     padding = PaddingOf(prep, spec.input_channels, device.torch);
     generator = at::globalContext().defaultGenerator(device.torch).clone();
   }
 
   at::Tensor Loss(const Batch& batch, Precision precision, Labelled labelled) const {
-    const auto levels = network.spec().deep_supervision ? PlainConvUNet::Levels::kAll : PlainConvUNet::Levels::kFinest;
-    return DeepSupervisionLoss(network.Forward(batch.image, precision, levels), batch.labels.squeeze(1).to(at::kLong),
-                               labelled);
+    return DeepSupervisionLoss(network->Forward(batch.image, precision, TrainingLevels(network->spec())),
+                               batch.labels.squeeze(1).to(at::kLong), labelled);
   }
 
   // The gradient of one batch, on the device: nothing is copied to the host. Returns the loss, a scalar there.
@@ -91,7 +90,7 @@ struct Trainer::Impl {
       std::array<std::int64_t, 3> corner{};  // x, y, z
       std::vector<std::int64_t> edges;       // z, y, x
       for (std::int64_t dim = 1; dim <= 3; ++dim) {
-        edges.push_back(network.spec().PatchFrom(patient.image.size(dim)));
+        edges.push_back(network->spec().PatchFrom(patient.image.size(dim)));
         corner[static_cast<std::size_t>(3 - dim)] = -((edges.back() - patient.image.size(dim) + 1) / 2);
       }
       const Batch whole{at::empty({1, patient.image.size(0), edges[0], edges[1], edges[2]}, patient.image.options()),
@@ -106,7 +105,7 @@ struct Trainer::Impl {
   }
 
   TorchDevice device;
-  PlainConvUNet network;
+  std::unique_ptr<Network> network;
   at::Tensor padding;
   at::Generator generator;  // of the device, seeded anew for each use
 };
@@ -242,7 +241,7 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
                             const std::function<void(const TrainProgress&)>& progress) {
   plan.Validate();
   Impl& self = *impl_;
-  const NetworkSpec& spec = self.network.spec();
+  const NetworkSpec& spec = self.network->spec();
   Require(plan.patch % spec.GridFactor() == 0,
           "training: patch = " + std::to_string(plan.patch) + " is not a multiple of " +
               std::to_string(spec.GridFactor()) + ", the grid factor of a network of " +
@@ -256,7 +255,7 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
   const auto memory_words = [&] { return WordsAboutMemory(spec, step_size, FreeBytes(self.device.device)); };
   AtTorchWall("training", memory_words, [&] {
     const TorchScope scope(self.device);
-    const std::vector<at::Tensor>& parameters = self.network.tensors();
+    const std::vector<at::Tensor>& parameters = self.network->tensors();
     LoadParameters(start, spec, parameters, "training starts from a model of another network");
     OptimizerTensors remembered = Remembered(optimizer, spec, plan, parameters);
     std::vector<SampleTensors> uploaded;

@@ -32,6 +32,11 @@ class ConfigReader {
   void Field(std::string_view key, std::vector<std::string>& value, std::string_view doc);
   // A table whose keys are the user's own, each with a list of texts.
   void Field(std::string_view key, std::map<std::string, std::vector<std::string>>& value, std::string_view doc);
+  // A key that older model cards lack (core/model/json_fields.h); here every key may be absent.
+  template <class T>
+  void NewField(std::string_view key, T& value, std::string_view doc) {
+    Field(key, value, doc);
+  }
   template <class T>
   void Section(std::string_view key, T& value) {
     Enter(key);
@@ -63,6 +68,10 @@ class ConfigPrinter {
   void Field(std::string_view key, const std::vector<std::int64_t>& value, std::string_view doc);
   void Field(std::string_view key, const std::vector<std::string>& value, std::string_view doc);
   void Field(std::string_view key, const std::map<std::string, std::vector<std::string>>& value, std::string_view doc);
+  template <class T>
+  void NewField(std::string_view key, const T& value, std::string_view doc) {
+    Field(key, value, doc);
+  }
   template <class T>
   void Section(std::string_view key, T& value) {
     Enter(key);

@@ -34,7 +34,7 @@ class JsonWriter {
     json_[std::string(key)] = number.value();
   }
   template <class T>
-  void NewField(std::string_view key, const T& value) {
+  void NewField(std::string_view key, const T& value, std::string_view /*doc*/ = {}) {
     Field(key, value);
   }
   template <class T>
@@ -83,7 +83,7 @@ class JsonReader {
   }
   // A field that older files lack: without it the value stays as it is.
   template <class T>
-  void NewField(std::string_view key, T& value) {
+  void NewField(std::string_view key, T& value, std::string_view /*doc*/ = {}) {
     if (json_.contains(std::string(key))) Field(key, value);
   }
   template <class T>

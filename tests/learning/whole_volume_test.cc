@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "learning/plain_conv_unet.h"
+#include "learning/network.h"
 #include "learning/predictor.h"
 #include "learning/tensors.h"
 #include "learning/tiles.h"
@@ -21,7 +21,7 @@ constexpr float kRounding = 2e-6F;  // probabilities; scores are weighted and di
 
 class WholeVolume : public testing::Test {
  protected:
-  WholeVolume() { LoadParameters(parameters_, network_.spec(), network_.tensors(), "model"); }
+  WholeVolume() { LoadParameters(parameters_, spec_, network_->tensors(), "model"); }
 
   ProbabilityMap Predict(const Sample& sample, double overlap) {
     return predictor_.Predict(sample, {.patch = kPatch, .overlap = overlap});
@@ -30,7 +30,7 @@ class WholeVolume : public testing::Test {
   at::Tensor Scores(const Sample& sample, std::int64_t x) const {
     const c10::InferenceMode inference;
     const at::Tensor image = Upload(sample, 2, at::kCPU).image.narrow(3, x, kPatch).contiguous().unsqueeze(0);
-    return network_.Forward(image, Precision::kFloat32, PlainConvUNet::Levels::kFinest)[0][0];
+    return network_->Forward(image, Precision::kFloat32, Network::Levels::kFinest)[0][0];
   }
   static std::vector<float> Tumour(const at::Tensor& scores) {
     const c10::InferenceMode inference;
@@ -45,7 +45,7 @@ class WholeVolume : public testing::Test {
 
   const NetworkSpec spec_ = test::OracleNetwork();
   const Parameters parameters_ = InitialParameters(spec_, 7);
-  PlainConvUNet network_{spec_, at::kCPU};
+  const std::unique_ptr<Network> network_ = MakeNetwork(spec_, at::kCPU);
   Predictor predictor_{spec_, {}, parameters_, {.threads = 2, .precision = "float32"}};
 };
 

@@ -60,6 +60,29 @@ TEST(ModelCardTest, ACardNamesItsLabelAndAnOldOneMeansTheTumour) {
   ExpectBadCard(Replaced(ToJson(card), "SCT 10200004 Liver", "liver"), "`liver` is no code of a label");
 }
 
+TEST(ModelCardTest, AnOldCardDescribesThePlainNetwork) {
+  const ModelCard card = SmallCard();
+  const std::string old =
+      Replaced(Replaced(ToJson(card), "\"architecture\":\"plain_conv_unet\",", ""), "\"blocks_per_stage\":[],", "");
+  EXPECT_EQ(ModelCardFromJson(old, "x"), card);
+}
+
+TEST(ModelFileTest, EveryArchitectureRoundTrips) {
+  for (const NetworkSpec& network :
+       {NetworkSpec{.architecture = "res_enc_unet", .features = {4, 8}, .blocks_per_stage = {1, 2}},
+        NetworkSpec{.architecture = "seg_res_net", .features = {8, 16}, .deep_supervision = false}}) {
+    ModelCard card = SmallCard();
+    card.network = network;
+    const auto bytes = SerializeModel(card, InitialParameters(network, 3));
+    EXPECT_EQ(ParseModel(bytes, "m").card, card);
+    // The same arrays under the card of another architecture are refused.
+    ModelCard other = card;
+    other.network = {.features = {4, 8}};
+    ExpectError(ErrorCode::kInvalidArgument, "is missing",
+                [&] { ParseModel(SerializeModel(other, InitialParameters(network, 3)), "m"); });
+  }
+}
+
 TEST(NetworkSpecTest, APatchIsAMultipleOfTheGridFactorWithTwoVoxelsOnTheCoarsestGrid) {
   NetworkSpec network;
   network.features = {4, 8, 16, 32};
@@ -86,6 +109,8 @@ TEST(ModelCardTest, BadCardsAreRefusedInWords) {
   ExpectBadCard(Replaced(good, "\"sites\":3", "\"sites\":3,\"more\":1"), "unknown field `more`");
   ExpectBadCard(Replaced(good, "[4,8]", "[4,\"8\"]"), "`features` has the wrong type");
   ExpectBadCard(Replaced(good, "[4,8]", "[4]"), "network.features names 1 stages");
+  ExpectBadCard(Replaced(good, "plain_conv_unet", "swin_unetr"), "network.architecture is `swin_unetr`");
+  ExpectBadCard(Replaced(good, "plain_conv_unet", "seg_res_net"), "seg_res_net needs a multiple of 8");
   ExpectBadCard(Replaced(good, "\"spacing_mm\":3.3", "\"spacing_mm\":0"), "prep.spacing_mm must lie between");
   for (const char* patch : {"33", "2", "514", "0", "-32"}) {
     ExpectBadCard(Replaced(good, "\"patch\":32", std::string("\"patch\":") + patch),

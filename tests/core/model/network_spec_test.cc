@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 #include "core/base/random.h"
 #include "tests/core/oracles.h"
@@ -23,6 +24,8 @@ NetworkSpec SpecOf(const nlohmann::json& network) {
   spec.features = network["features"].get<std::vector<std::int64_t>>();
   spec.convs_per_stage = network["convs"];
   spec.deep_supervision = network["deep_supervision"];
+  spec.architecture = network.value("architecture", spec.architecture);
+  spec.blocks_per_stage = network.value("blocks", std::vector<std::int64_t>());
   return spec;
 }
 
@@ -42,26 +45,36 @@ TEST(NetworkSpecTest, LayoutIsThatOfTheReferenceImplementation) {
       const auto& expected = network["arrays"][i];
       EXPECT_EQ(layout[i].name, expected["name"]);
       EXPECT_EQ(nlohmann::json(layout[i].shape), expected["shape"]) << layout[i].name;
-      const bool convolution = expected.contains("sd");
-      EXPECT_EQ(layout[i].init == InitRule::kKaimingNormal, convolution) << layout[i].name;
-      EXPECT_EQ(layout[i].init == InitRule::kOne, !convolution && expected["constant"] == 1.0) << layout[i].name;
+      const double constant = expected.value("constant", -1.0);
+      EXPECT_EQ(layout[i].init == InitRule::kKaimingNormal, expected.contains("sd")) << layout[i].name;
+      EXPECT_EQ(layout[i].init == InitRule::kUniform, expected.contains("bound")) << layout[i].name;
+      EXPECT_EQ(layout[i].init == InitRule::kOne, constant == 1) << layout[i].name;
+      EXPECT_EQ(layout[i].init == InitRule::kZero, constant == 0) << layout[i].name;
     }
   }
 }
 
+std::int64_t CountOf(const NetworkSpec& spec) {
+  std::int64_t sum = 0;
+  for (const auto& array : LayoutOf(spec)) {
+    sum += std::accumulate(array.shape.begin(), array.shape.end(), std::int64_t{1}, std::multiplies<>());
+  }
+  return sum;
+}
+
 TEST(NetworkSpecTest, ParameterCountsAreThePublishedOnes) {
-  const auto count = [](std::vector<std::int64_t> features) {
-    NetworkSpec spec;
-    spec.features = std::move(features);
-    std::int64_t sum = 0;
-    for (const auto& array : LayoutOf(spec)) {
-      sum += std::accumulate(array.shape.begin(), array.shape.end(), std::int64_t{1}, std::multiplies<>());
-    }
-    return sum;
-  };
-  EXPECT_EQ(count({32, 64, 128, 256, 320, 320}), 31'196'458);
-  EXPECT_EQ(count({32, 64, 128, 256, 320}), 16'548'456);
-  EXPECT_EQ(count({32, 64, 128, 256}), 5'603'814);
+  EXPECT_EQ(CountOf({.features = {32, 64, 128, 256, 320, 320}}), 31'196'458);
+  EXPECT_EQ(CountOf({.features = {32, 64, 128, 256, 320}}), 16'548'456);
+  EXPECT_EQ(CountOf({.features = {32, 64, 128, 256}}), 5'603'814);
+  NetworkSpec spec{.architecture = "res_enc_unet", .features = {32, 64, 128, 256, 320, 320}, .convs_per_stage = 1};
+  EXPECT_EQ(CountOf(spec), 102'350'634);
+  spec.features.pop_back();
+  EXPECT_EQ(CountOf(spec), 62'810'792);
+  spec = {.architecture = "seg_res_net", .input_channels = 1, .deep_supervision = false};
+  for (const auto& [first, count] : {std::pair{8, 1'176'186}, std::pair{16, 4'701'346}, std::pair{32, 18'796'866}}) {
+    spec.features = {first, 2 * first, 4 * first, 8 * first};
+    EXPECT_EQ(CountOf(spec), count);
+  }
 }
 
 TEST(NetworkSpecTest, InitialSpreadIsTorchs) {
@@ -77,6 +90,13 @@ TEST(NetworkSpecTest, InitialSpreadIsTorchs) {
         // The sd of n normal values has a relative standard error of 1/sqrt(2n): five of them, about 200 arrays.
         const double tolerance = 5.0 / std::sqrt(2.0 * static_cast<double>(array.values.size()));
         EXPECT_NEAR(Spread(array.values) / expected["sd"].get<double>(), 1.0, tolerance) << array.name;
+      } else if (expected.contains("bound")) {
+        // Uniform between -b and b: sd b / sqrt(3), and nothing beyond. Its relative standard error is below a
+        // normal's.
+        const auto bound = expected["bound"].get<double>(), n = static_cast<double>(array.values.size());
+        EXPECT_NEAR(Spread(array.values) / (bound / std::sqrt(3.0)), 1.0, 5.0 / std::sqrt(2.0 * n)) << array.name;
+        const auto [low, high] = std::minmax_element(array.values.begin(), array.values.end());
+        EXPECT_LE(std::max(-double{*low}, double{*high}), bound * (1 + 1e-6)) << array.name;
       } else {
         EXPECT_TRUE(std::all_of(array.values.begin(), array.values.end(), [&](float v) {
           return v == expected["constant"];
@@ -142,6 +162,48 @@ TEST(NetworkSpecTest, ValidateNamesTheField) {
   refused("network.classes is 1", [](NetworkSpec& s) { s.classes = 1; });
   refused("network.input_channels is -2", [](NetworkSpec& s) { s.input_channels = -2; });
   refused("network.convs_per_stage is 9", [](NetworkSpec& s) { s.convs_per_stage = 9; });
+  refused("network.architecture is `unet`; it must be plain_conv_unet, res_enc_unet or seg_res_net",
+          [](NetworkSpec& s) { s.architecture = "unet"; });
+}
+
+// What an architecture leaves no choice in is refused, not ignored.
+TEST(NetworkSpecTest, AKeyThatTheArchitectureDoesNotUseIsRefused) {
+  const auto refused = [](std::string_view architecture, std::string_view words, auto change) {
+    NetworkSpec spec;
+    spec.architecture = architecture;
+    spec.deep_supervision = architecture != "seg_res_net";
+    EXPECT_NO_THROW(LayoutOf(spec));
+    change(spec);
+    ExpectError(ErrorCode::kInvalidArgument, words, [&] { LayoutOf(spec); });
+  };
+  const auto blocks = [](std::vector<std::int64_t> values) {
+    return [values](NetworkSpec& s) { s.blocks_per_stage = values; };
+  };
+  refused("plain_conv_unet", "network.blocks_per_stage is given, and plain_conv_unet has no residual blocks",
+          blocks({1, 1, 1, 1}));
+  refused("res_enc_unet", "network.blocks_per_stage names 3 stages, network.features 4", blocks({1, 1, 1}));
+  refused("res_enc_unet", "network.blocks_per_stage is 17", blocks({1, 1, 17, 1}));
+  refused("seg_res_net", "network.features begins with 12; seg_res_net needs a multiple of 8", [](NetworkSpec& s) {
+    s.features = {12, 24};
+  });
+  refused("seg_res_net", "network.features is 48 after 32; seg_res_net doubles them", [](NetworkSpec& s) {
+    s.features = {16, 32, 48};
+  });
+  refused("seg_res_net", "network.convs_per_stage is 1; a residual block of seg_res_net has 2",
+          [](NetworkSpec& s) { s.convs_per_stage = 1; });
+  refused("seg_res_net", "network.deep_supervision is true; seg_res_net has one output",
+          [](NetworkSpec& s) { s.deep_supervision = true; });
+}
+
+TEST(NetworkSpecTest, BlocksAreTheReferencesWhereThePlanNamesNone) {
+  const std::vector<std::int64_t> six = {8, 16, 32, 64, 128, 256};
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ((NetworkSpec{.features = six}.Blocks()), Numbers());
+  EXPECT_EQ((NetworkSpec{.architecture = "res_enc_unet", .features = six}.Blocks()), Numbers({1, 3, 4, 6, 6, 6}));
+  EXPECT_EQ((NetworkSpec{.architecture = "res_enc_unet", .features = {8, 8}}.Blocks()), Numbers({1, 3}));
+  EXPECT_EQ((NetworkSpec{.architecture = "seg_res_net"}.Blocks()), Numbers({1, 2, 2, 4}));
+  EXPECT_EQ((NetworkSpec{.architecture = "seg_res_net", .blocks_per_stage = {1, 1, 1, 2}}.Blocks()),
+            Numbers({1, 1, 1, 2}));
 }
 
 }  // namespace
