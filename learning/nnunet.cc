@@ -13,6 +13,15 @@ std::string Numbered(const std::string& name, std::size_t number) { return name 
 
 constexpr double kSlope = 0.01;  // of leaky ReLU
 
+// Average pooling by 2, a pair at a time: Torch's avg_pool3d has no bfloat16 on the processor and leaves channels-last.
+// (2 x 32 x 32^3, 2 threads, forward and back: 12.5 ms for 16.1 in float32, 7.8 for 21.9 in bfloat16.)
+at::Tensor HalveGrid(at::Tensor x) {
+  for (std::int64_t axis = 2; axis <= 4; ++axis) {
+    x = x.slice(axis, 0, std::nullopt, 2) + x.slice(axis, 1, std::nullopt, 2);
+  }
+  return x * 0.125;
+}
+
 }  // namespace
 
 NnUNet::NnUNet(const NetworkSpec& spec, at::Device device) : Network(spec, device) {
@@ -99,7 +108,7 @@ ResEncUNet::Residual ResEncUNet::ResidualNamed(const std::string& name, std::int
 
 at::Tensor ResEncUNet::Apply(const at::Tensor& x, const Residual& block) {
   at::Tensor skip = x;
-  if (block.stride > 1) skip = at::avg_pool3d(skip, block.stride, block.stride);
+  if (block.stride > 1) skip = HalveGrid(skip);
   if (block.projection) skip = NnUNet::Apply(skip, *block.projection);
   const at::Tensor y = NnUNet::Apply(NnUNet::Apply(x, block.first), block.second);
   return at::leaky_relu(y + skip, kSlope);

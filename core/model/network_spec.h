@@ -25,7 +25,7 @@ struct NetworkSpec {
   std::int64_t classes = 2;                                // background and tumour
   std::vector<std::int64_t> features = {16, 32, 64, 128};  // one a stage; every stage but the first halves the grid
   std::int64_t convs_per_stage = 2;                        // res_enc_unet: of the decoder; seg_res_net: always 2
-  std::vector<std::int64_t> blocks_per_stage;              // residual blocks of the encoder; empty: see Blocks()
+  std::vector<std::int64_t> blocks_per_stage = {};         // residual blocks of the encoder; empty: see Blocks()
   bool deep_supervision = true;
 
   template <class V>

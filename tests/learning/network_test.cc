@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "learning/loss.h"
+#include "learning/optimizer.h"
 #include "learning/tensors.h"
 #include "tests/learning/oracle_tensors.h"
 
@@ -128,13 +129,15 @@ TEST_P(NetworkParity, OneStepAndTheLossesOfTwenty) {
   }
   Optimizer optimizer(reference.network->tensors(), state, plan);
   const std::vector<float>& losses = reference.oracle.Values("losses");
+  // Rounding can turn a ReLU at its kink, and momentum carries that on: PyTorch's own run of seg_res_net differs
+  // by 1.2e-4 at step 19 if its weights are moved by 1e-7. The leaky ones turn less.
+  const double tolerance = reference.spec.architecture == "seg_res_net" ? 5e-4 : 1e-4;
   ASSERT_LT(losses.back(), 0.5 * losses.front()) << "it learns";
   for (std::size_t step = 0; step < losses.size(); ++step) {
     const at::Tensor loss = reference.Loss();
     loss.backward();
     optimizer.Step(0.01);
-    // Rounding grows from step to step.
-    EXPECT_NEAR(loss.item<double>(), losses[step], 1e-4) << step;
+    EXPECT_NEAR(loss.item<double>(), losses[step], step < 5 ? 1e-5 : tolerance) << step;
     if (step > 0) continue;
     const auto layout = LayoutOf(reference.spec);
     for (std::size_t i = 0; i < layout.size(); ++i) {

@@ -126,9 +126,16 @@ void PrintCard(const ModelCard& card) {
   fmt::print("  federation  {}, run {}, version {}\n", card.federation.text(), card.run.text(), card.version.value());
   fmt::print("  parent      {}\n", DigestOrNone(card.parent));
   fmt::print("  learnt from {} patients of {} hospitals, seed {}\n", card.samples, card.sites, card.seed);
-  fmt::print("  network     features {}, {} convolutions a stage, {} channels in, {} classes{}\n",
-             fmt::join(card.network.features, " "), card.network.convs_per_stage, card.network.input_channels,
-             card.network.classes, card.network.deep_supervision ? ", deep supervision" : "");
+  const NetworkSpec& network = card.network;
+  const std::vector<std::int64_t> blocks = network.Blocks();
+  fmt::print("  network     {}, features {}{}, {} convolution{} {}, {} channels in, {} classes{}\n",
+             network.architecture, fmt::join(network.features, " "),
+             blocks.empty() ? "" : fmt::format(", residual blocks {}", fmt::join(blocks, " ")), network.convs_per_stage,
+             network.convs_per_stage == 1 ? "" : "s",
+             network.architecture == "seg_res_net"    ? "a block"
+             : network.architecture == "res_enc_unet" ? "a decoder stage"
+                                                      : "a stage",
+             network.input_channels, network.classes, network.deep_supervision ? ", deep supervision" : "");
   fmt::print("  prepared    {:g} mm; SUV {:g} to {:g}; HU {:g} to {:g}; plan {}\n", card.prep.spacing_mm,
              card.prep.pet_low, card.prep.pet_high, card.prep.ct_low, card.prep.ct_high, card.prep.digest().Short());
   fmt::print("  predicts    {} in tiles of {} voxels an edge{}\n", card.Label().Text(), card.patch,
@@ -212,12 +219,28 @@ bool IsDicom(std::span<const std::byte> bytes) {
 // A safetensors file begins with the length of its header, and the header is a JSON object.
 bool IsSafetensors(std::span<const std::byte> bytes) { return bytes.size() > 8 && bytes[8] == std::byte{'{'}; }
 
+bool BeginsWith(std::span<const std::byte> bytes, std::initializer_list<unsigned> magic) {
+  return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin(),
+                                                    [](unsigned a, std::byte b) { return std::byte(a) == b; });
+}
+
+// torch.save writes a ZIP archive, and before version 1.6 a bare pickle, protocol 2 or later.
+bool IsPyTorchCheckpoint(std::span<const std::byte> bytes) {
+  return BeginsWith(bytes, {'P', 'K', 3, 4}) ||
+         (BeginsWith(bytes, {0x80}) && bytes.size() > 1 && bytes[1] >= std::byte{2} && bytes[1] <= std::byte{5});
+}
+
 void Run(const fs::path& file, bool json) {
   const std::vector<std::byte> bytes = ReadFile(file);
   if (IsDicom(bytes)) {
     std::cout << DescribeSeg(file, DigestOf(bytes), bytes.size(), json) << std::flush;
     return;
   }
+  Require(!IsPyTorchCheckpoint(bytes),
+          file.string() +
+              " looks like a PyTorch checkpoint. It would have to be unpickled, which can run any program, and "
+              "Consilium never does.",
+          "Convert it where you trust it, with Python and PyTorch: tools/convert_weights.py.");
   Require(IsSafetensors(bytes), file.string() + " is neither a model, nor an update, nor a SEG.",
           "Give a .safetensors file (a model of the hub, an update of a site) or a DICOM SEG.");
   const Inspection result = InspectArrays(file, bytes);

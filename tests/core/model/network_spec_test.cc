@@ -70,8 +70,9 @@ TEST(NetworkSpecTest, ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(CountOf(spec), 102'350'634);
   spec.features.pop_back();
   EXPECT_EQ(CountOf(spec), 62'810'792);
-  spec = {.architecture = "seg_res_net", .input_channels = 1, .deep_supervision = false};
+  spec = {.architecture = "seg_res_net", .deep_supervision = false};
   for (const auto& [first, count] : {std::pair{8, 1'176'186}, std::pair{16, 4'701'346}, std::pair{32, 18'796'866}}) {
+    spec.input_channels = first == 8 ? 1 : 2;
     spec.features = {first, 2 * first, 4 * first, 8 * first};
     EXPECT_EQ(CountOf(spec), count);
   }

@@ -49,6 +49,20 @@ TEST(RunPlanTest, TomlRoundTrip) {
   EXPECT_EQ(plan.TotalSteps(), 2000);
 }
 
+TEST(RunPlanTest, TheNetworksArchitectureIsInThePlanAndItsDigest) {
+  const RunPlan plan = ParseRunPlan(
+      "name = \"sarcoma\"\n[network]\narchitecture = \"res_enc_unet\"\nfeatures = [8, 16, 32, 64]\n"
+      "convs_per_stage = 1\nblocks_per_stage = [1, 2, 2, 2]\n",
+      "p");
+  EXPECT_EQ(plan.network.Blocks(), (std::vector<std::int64_t>{1, 2, 2, 2}));
+  EXPECT_EQ(ParseRunPlan(ToToml(plan), "p"), plan);
+  RunPlan other = plan;
+  other.network.blocks_per_stage.clear();
+  EXPECT_NE(DigestOf(other), DigestOf(plan));
+  ExpectRefused("network.architecture is `unet`", [](RunPlan& p) { p.network.architecture = "unet"; });
+  ExpectRefused("seg_res_net has one output", [](RunPlan& p) { p.network.architecture = "seg_res_net"; });
+}
+
 TEST(RunPlanTest, TheExplanationIsAPlanWithEveryDefault) {
   RunPlan plan = ParseRunPlan(ExplainRunPlan(), "p");
   plan.name = "";

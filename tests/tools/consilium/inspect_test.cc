@@ -78,6 +78,41 @@ TEST_F(Inspect, AModel) {
   }
 }
 
+TEST_F(Inspect, EveryNetworkIsNamedWithItsBlocks) {
+  ModelCard card = Card();
+  const auto shown = [&] {
+    return RunConsilium("inspect " +
+                        Write("m.safetensors", SerializeModel(card, InitialParameters(card.network, card.seed))));
+  };
+  EXPECT_THAT(shown().out, HasSubstr("plain_conv_unet, features 2 4, 2 convolutions a stage, 2 channels in"));
+  card.network = {.architecture = "res_enc_unet", .features = {2, 4}, .convs_per_stage = 1};
+  const Ran residual = shown();
+  EXPECT_EQ(residual.exit_code, 0) << residual.err;
+  EXPECT_THAT(residual.out,
+              HasSubstr("res_enc_unet, features 2 4, residual blocks 1 3, 1 convolution a decoder stage"));
+  EXPECT_THAT(residual.out, HasSubstr("encoder.stages.1.blocks.0.skip.1.conv.weight"));
+  card.network = {.architecture = "seg_res_net", .features = {8, 16}, .deep_supervision = false};
+  const Ran segresnet = shown();
+  EXPECT_EQ(segresnet.exit_code, 0) << segresnet.err;
+  EXPECT_THAT(segresnet.out,
+              HasSubstr("seg_res_net, features 8 16, residual blocks 1 2, 2 convolutions a block, 2 channels in, "
+                        "2 classes\n"));
+  EXPECT_THAT(segresnet.out, HasSubstr("down_layers.1.0.conv.weight"));
+  const auto json = nlohmann::json::parse(RunConsilium("inspect --json " + (dir_ / "m.safetensors").string()).out);
+  EXPECT_EQ(json.at("card").at("network").at("architecture"), "seg_res_net");
+  EXPECT_EQ(json.at("arrays").at(0).at("name"), "convInit.conv.weight");
+}
+
+TEST_F(Inspect, APyTorchCheckpointIsNeverOpened) {
+  for (const std::string begin : {std::string("PK\x03\x04"), std::string("\x80\x02}q"), std::string("\x80\x05")}) {
+    const std::string content = begin + std::string(40, '\0');
+    const Ran ran = RunConsilium("inspect " + Write("final.pth", std::as_bytes(std::span(content))));
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, HasSubstr("final.pth looks like a PyTorch checkpoint. It would have to be unpickled"));
+    EXPECT_THAT(ran.err, HasSubstr("tools/convert_weights.py"));
+  }
+}
+
 TEST_F(Inspect, AModelAsJson) {
   const ModelCard card = Card();
   const Parameters parameters = InitialParameters(card.network, card.seed);
