@@ -104,7 +104,7 @@ TEST_F(Inspect, EveryNetworkIsNamedWithItsBlocks) {
 }
 
 TEST_F(Inspect, APyTorchCheckpointIsNeverOpened) {
-  for (const std::string begin : {std::string("PK\x03\x04"), std::string("\x80\x02}q"), std::string("\x80\x05")}) {
+  for (const std::string& begin : {std::string("PK\x03\x04"), std::string("\x80\x02}q"), std::string("\x80\x05")}) {
     const std::string content = begin + std::string(40, '\0');
     const Ran ran = RunConsilium("inspect " + Write("final.pth", std::as_bytes(std::span(content))));
     EXPECT_EQ(ran.exit_code, 1);
