@@ -245,6 +245,33 @@ TEST_F(ImporterTest, StudiesThatAreGoneAreNotTrainedWithUntilTheyAreBack) {
   EXPECT_EQ(library->Counts(), (CaseCounts{3}));
 }
 
+// The images under two patient numbers, as when a study was made pseudonymous twice: a patient must not count twice.
+TEST_F(ImporterTest, TheSameImagesUnderAnotherPatientAreQuarantined) {
+  Write(1);
+  SmallStudy again = MakeSmallStudy(1);
+  again.pet.patient = again.ct.patient = "ZZ-901";
+  again.contour.source.patient_id = PatientText("ZZ-901");
+  WriteSmallStudy(images_ / "again", again);
+  const auto library = Open();
+  const ImportReport report = library->Import(images_);
+  EXPECT_EQ(library->Counts().all(), 1);
+  EXPECT_EQ(report.Quality().quarantined, 1);
+  ASSERT_EQ(report.Rejected().size(), 1U);
+  EXPECT_EQ(report.Rejected()[0].fault.reason, QuarantineReason::kDuplicateSlices);
+}
+
+// A contour that is only written anew, or a study whose images changed, is no new version.
+TEST_F(ImporterTest, TheSameContourStaysOneVersion) {
+  const fs::path study = Write(1);
+  const auto library = Open();
+  library->Import(images_);
+  const CaseId id = CaseOf(*library, "AW-001").id;
+  const fs::path contour = study / "RTSTRUCT.dcm";
+  fs::last_write_time(contour, fs::last_write_time(contour) + std::chrono::seconds(90));
+  EXPECT_THAT(library->Import(images_).changed, ElementsAre(id));
+  EXPECT_EQ(library->Labels(id).size(), 1U);
+}
+
 // An import of another folder says nothing of this one.
 TEST_F(ImporterTest, AnotherFolderLeavesTheFirstAlone) {
   Write(1);
