@@ -183,6 +183,11 @@ Fault NoCaseWords(const StudySeen& study, const std::set<Modality>& found, bool 
   if (ct) return {QuarantineReason::kNoPair, "CT without a PET of the same patient and frame of reference"};
   if (mr) return {QuarantineReason::kNoPair, "MR alone: a case needs PET and CT"};
   if (left_out) return {QuarantineReason::kNoImages, "only localisers, derived images or screenshots: no volume"};
+  // Its images are there, and the series they are of is told of under the first patient that it names.
+  if (std::ranges::any_of(study.modalities, [](const std::string& m) { return m == "PT" || m == "CT" || m == "MR"; })) {
+    return {QuarantineReason::kUnevenSlices,
+            "its images are of series that hold those of another patient or study too: whose they are cannot be told"};
+  }
   std::string kinds;
   for (const std::string& modality : study.modalities) kinds += (kinds.empty() ? "" : ", ") + modality;
   return {QuarantineReason::kNoImages, "no PET, CT or MR images" + (kinds.empty() ? "" : ", only " + kinds)};
