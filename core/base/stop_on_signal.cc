@@ -11,7 +11,7 @@ StopOnSignal::StopOnSignal() {
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-  waits_ = std::jthread([this](std::stop_token ends) {
+  waits_ = std::jthread([this](const std::stop_token& ends) {
     const timespec while_nothing{0, 50'000'000};
     while (!ends.stop_requested()) {
       if (stop_.stop_requested()) {
