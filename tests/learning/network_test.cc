@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/model/model_card.h"
 #include "learning/loss.h"
 #include "learning/optimizer.h"
 #include "learning/tensors.h"
@@ -168,6 +170,25 @@ TEST_P(NetworkParity, ArraysAreTheLayoutAndGoInAndOutWithoutLoss) {
   const Parameters parameters = InitialParameters(spec, 5);
   LoadParameters(parameters, spec, network->tensors(), "model");
   EXPECT_EQ(SaveParameters(spec, network->tensors()), parameters);
+}
+
+// Model files that tools/convert_weights.py made of nnU-Net's checkpoint (channels CT, PET) and of MONAI's state_dict
+// (axes x, y, z): the Python network's logits, in our channels and axes.
+TEST(Network, ConvertedWeightsGiveTheLogitsOfTheOtherProgram) {
+  for (const std::string name : {"from_nnunet", "from_monai"}) {
+    const GlobalModel model =
+        ReadModelFile(std::filesystem::path(CONSILIUM_ORACLES) / std::string(name + ".safetensors"));
+    const test::Oracle oracle(name + "_logits.safetensors");
+    const auto network = MakeNetwork(model.card.network, at::kCPU);
+    LoadParameters(model.parameters, model.card.network, network->tensors(), name);
+    const c10::InferenceMode inference;
+    const auto outputs = network->Forward(test::TensorOf(oracle, "image"), Precision::kFloat32, Levels::kFinest);
+    const at::Tensor expected = test::TensorOf(oracle, "logits");
+    EXPECT_GT(expected.std().item<double>(), 0.1) << name;
+    EXPECT_LT(test::LargestDifference(outputs[0], expected), 1e-4) << name;  // as in Logits
+    EXPECT_EQ(model.card.prep.ct_mean, 99.48) << name;                       // nnU-Net's constants of CTNormalization
+    EXPECT_EQ(model.card.prep.pet_high, 51.211) << name;
+  }
 }
 
 TEST(Network, AnUnknownArchitectureIsRefused) { EXPECT_THROW(MakeNetwork({.architecture = "unet"}, at::kCPU), Error); }

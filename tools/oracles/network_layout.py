@@ -85,7 +85,9 @@ def main(path):
                 assert bool((value == value[0]).all())
                 entry["constant"] = float(value[0])
             arrays.append(entry)
-        networks.append({**n, "count": sum(v.numel() for _, v in distinct(network)), "arrays": arrays})
+        # Every name of the state_dict, for two small ones: tools/convert_weights.py writes them all.
+        small = {"all_names": list(network.state_dict())} if n["features"] in ([4, 6, 6, 8], [4, 6, 10]) and n["input"] == 1 else {}
+        networks.append({**n, **small, "count": sum(v.numel() for _, v in distinct(network)), "arrays": arrays})
     # How Torch's own first numbers are spread: quantiles of all weights of the first network, each over its array's sd.
     network = build(NETWORKS[0])
     sds = {a["name"]: a["sd"] for a in networks[0]["arrays"] if "sd" in a}
