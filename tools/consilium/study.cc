@@ -39,6 +39,7 @@ namespace fs = std::filesystem;
 struct StudyOptions {
   fs::path plan, data, test, out, json;
   std::vector<fs::path> summarise;  // folders of studies whose patients are put together
+  std::string rule;                 // empty: the plan's
   std::string arms = "pooled,federated,local";
   std::int64_t seed = 0;                  // 0: the plan's
   std::int64_t patients = kDemoPatients;  // phantoms of a hospital for training and validation
@@ -76,6 +77,8 @@ class Study {
   Study(const StudyOptions& options, std::stop_token stop)
       : options_(options), stop_(std::move(stop)), plan_(ReadRunPlan(options.plan)) {
     if (options_.seed != 0) plan_.seed = options_.seed;
+    if (!options_.rule.empty()) plan_.aggregation.rule = options_.rule;
+    RequireKnownRule(plan_);
     if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
@@ -214,7 +217,7 @@ class Study {
           },
           stop_);
       line.Finish(fmt::format("{} steps, {:.0f} s", model.steps, model.seconds));
-      return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, {model.loss}};
+      return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, model.loss};
     });
   }
 
@@ -223,15 +226,19 @@ class Study {
       ProgressLine line(std::cerr, StyleOf(stderr), "federated");
       FederationOptions of;
       of.dir = options_.out / "federation";
+      of.go_on = true;  // StudyFolder has seen that it is the same study
       of.threads = options_.threads;
       const auto begun = std::chrono::steady_clock::now();
+      std::int64_t before = -1;  // rounds of a call that was stopped
       SimulatedFederation done = SimulateFederation(
           plan_, cohorts_, of,
           [&](std::int64_t rounds, double loss) {
+            if (before < 0) before = rounds - 1;
             const double share = static_cast<double>(rounds) / static_cast<double>(plan_.rounds);
-            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() /
+                                   static_cast<double>(rounds - before);
             line.Update(share, fmt::format("round {} of {}, loss {:.3f}, {:.0f} s left", rounds, plan_.rounds, loss,
-                                           seconds * (1 - share) / share));
+                                           seconds * static_cast<double>(plan_.rounds - rounds)));
           },
           stop_);
       line.Finish(fmt::format("{} rounds, {:.0f} s, {:.2f} MB an update", done.loss.size(), done.seconds,
@@ -260,7 +267,7 @@ class Study {
           stop_);
       line.Finish("each hospital's better training on its own validation patients counts");
       for (const LocalModel& model : models) {
-        folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, {model.loss}});
+        folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, model.loss});
       }
     }
     for (const std::string& name : names) Add(*folder_->Find(name));
@@ -287,7 +294,10 @@ class Study {
     double steps = 0;
     for (const ModelScores& model : models_) {
       nlohmann::ordered_json& scores = model.steps > 0 ? test : baselines;
-      for (const CaseScore& score : model.cases) scores[model.model][score.name] = score.metrics.dice;
+      for (const CaseScore& score : model.cases) {
+        const bool alone = std::ranges::count(model.cases, score.name, &CaseScore::name) == 1;
+        scores[model.model][alone ? score.name : score.site + "/" + score.name] = score.metrics.dice;
+      }
       if (model.model == "federated" || model.model == "pooled") steps = static_cast<double>(model.steps);
     }
     out["steps"] = static_cast<std::int64_t>(steps);
@@ -343,6 +353,7 @@ void AddStudy(CLI::App& app) {
   command->add_option("--test", options->test, "patients that are only scored; without, the validation patients are");
   command->add_option("--json", options->json, "write every patient's Dice into this file");
   command->add_option("--arms", options->arms, "what is trained: pooled,federated,local")->capture_default_str();
+  command->add_option("--rule", options->rule, "how the hub makes the next model, instead of the plan's");
   command->add_option("--seed", options->seed, "instead of the plan's: of phantoms and training");
   command->add_option("--validation", options->validation, "validation patients a hospital, the last by name")
       ->capture_default_str();

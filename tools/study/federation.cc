@@ -9,6 +9,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -16,6 +19,7 @@
 #include "core/base/error.h"
 #include "core/base/file_store.h"
 #include "core/round/round_state.h"
+#include "core/round/run_journal.h"
 #include "hub/aggregate/aggregator.h"
 #include "hub/screen/screener.h"
 #include "hub/store/spooled_update.h"
@@ -64,7 +68,7 @@ class Run {
  public:
   Run(const RunPlan& plan, std::span<const Cohort> cohorts, const FederationOptions& options)
       : plan_(plan), options_(options) {
-    fs::remove_all(options.dir);
+    if (!options.go_on) fs::remove_all(options.dir);
     for (const Cohort& cohort : cohorts) {
       const fs::path dir = options.dir / cohort.site;
       fs::create_directories(dir);
@@ -88,14 +92,17 @@ class Run {
     card.seed = static_cast<std::uint64_t>(plan.seed);
     model_ = ParseModel(SerializeModel(card, InitialParameters(plan.network, card.seed)), "the first model");
     state_ = StartRun(plan, options.run, model_.digest);
-  }
-
-  SimulatedFederation ToTheEnd(const std::function<void(std::int64_t, double)>& progress, std::stop_token stop) {
-    const auto begun = std::chrono::steady_clock::now();
-    SimulatedFederation result;
+    if (fs::exists(JournalFile())) {
+      GoOn();
+      return;
+    }
     std::size_t left = hospitals_.size();
     for (const Hospital& hospital : hospitals_)
       Feed(SiteConnected{hospital.site, std::ssize(hospital.training), --left > 0});
+  }
+
+  SimulatedFederation ToTheEnd(const std::function<void(std::int64_t, double)>& progress, std::stop_token stop) {
+    SimulatedFederation result;
     while (!state_.ended()) {
       if (actions_.empty() && state_.phase == RunPhase::kWaiting) {
         throw Error(ErrorCode::kFailedPrecondition, "the run cannot begin: " + MissingSites(state_),
@@ -109,15 +116,54 @@ class Run {
     for (const RoundRecord& round : state_.history) result.loss.push_back(round.loss);
     result.model = std::move(model_);
     result.update_bytes = update_bytes_;
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    result.seconds = Seconds();
     return result;
   }
 
  private:
   void Feed(const RunEvent& event) {
+    events_.push_back(ToJson(event));
     Transition next = Advance(std::move(state_), event);
     state_ = std::move(next.state);
     for (RunAction& action : next.actions) actions_.push_back(std::move(action));
+  }
+
+  double Seconds() const {
+    return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  }
+
+  fs::path JournalFile() const { return options_.dir / "journal.jsonl"; }
+  fs::path ModelFile() const { return options_.dir / (std::to_string(state_.history.size()) + ".safetensors"); }
+
+  // After each round: the model, then all that happened. A stop between both leaves the round before.
+  void Keep(std::span<const std::byte> model) {
+    WriteFileDurably(ModelFile(), model);
+    const nlohmann::json head{{"plan", DigestOf(plan_).Hex()}, {"seconds", Seconds()}, {"update_bytes", update_bytes_}};
+    std::string lines = head.dump() + "\n";
+    for (const std::string& event : events_) lines += event + "\n";
+    WriteFileDurably(JournalFile(), lines);
+    fs::remove(options_.dir / (std::to_string(state_.history.size() - 1) + ".safetensors"));
+  }
+
+  // What was kept, once more through RunState. Only what the last event asks for is still to be done.
+  void GoOn() {
+    std::istringstream lines(ReadTextFile(JournalFile(), std::uint64_t{1} << 30));
+    std::string line;
+    std::getline(lines, line);
+    const nlohmann::json head = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!head.is_object() || head.value("plan", "") != DigestOf(plan_).Hex()) {
+      throw Error(ErrorCode::kFailedPrecondition, options_.dir.string() + " holds a federation of another plan",
+                  "Give another folder, or remove this one.");
+    }
+    before_ = head.value("seconds", 0.0);
+    update_bytes_ = head.value("update_bytes", std::int64_t{0});
+    while (std::getline(lines, line)) {
+      actions_.clear();
+      Feed(RunEventFromJson(line));
+    }
+    model_ = ReadModelFile(ModelFile());
+    Require(model_.digest == state_.model, ModelFile().string() + " is not the model of its round",
+            "Remove the folder; the federation then begins anew.");
   }
 
   // What is asked for now; then all orders of training together.
@@ -139,27 +185,24 @@ class Run {
   }
 
   void Train(const std::vector<OrderTraining>& orders, const std::stop_token& stop) {
-    struct Sealed {
-      fs::path file;
-      Digest digest;
-    };
-    std::vector<Sealed> sealed(orders.size());
+    std::vector<std::optional<SealedUpdate>> sealed(orders.size());
     SideBySide(orders.size(), options_.threads, [&](std::size_t i) {
       Hospital& hospital = Of(orders[i].site);
       const SubmissionId id{state_.run, orders[i].round, orders[i].site, orders[i].attempt};
+      sealed[i] = hospital.guard->Find(id, model_.digest);  // of a round that was stopped
+      if (sealed[i]) return;
       const LocalTask task{id, plan_, model_, hospital.training, std::ssize(hospital.training), hospital.validation};
-      const SealedUpdate update =
-          hospital.guard->Seal(hospital.round->Run(task, stop), model_.parameters, plan_.aggregation.max_update_norm);
-      sealed[i] = {update.file(), update.digest()};
+      sealed[i].emplace(
+          hospital.guard->Seal(hospital.round->Run(task, stop), model_.parameters, plan_.aggregation.max_update_norm));
     });
     const Screener screener(plan_);
     for (std::size_t i = 0; i < orders.size(); ++i) {
       const SubmissionId id{state_.run, orders[i].round, orders[i].site, orders[i].attempt};
-      SpooledUpdate update(sealed[i].file, id.Text());
+      SpooledUpdate update(sealed[i]->file(), id.Text());
       const Verdict verdict = screener.Check(update, {id, model_.digest, std::ssize(Of(id.site).training)});
-      update_bytes_ = static_cast<std::int64_t>(fs::file_size(sealed[i].file));
-      spool_.insert_or_assign(id, std::move(sealed[i].file));
-      Feed(UpdateJudged{{id, sealed[i].digest, verdict.metrics}, verdict.accepted, verdict.reason});
+      update_bytes_ = static_cast<std::int64_t>(fs::file_size(sealed[i]->file()));
+      spool_.insert_or_assign(id, sealed[i]->file());
+      Feed(UpdateJudged{{id, sealed[i]->digest(), verdict.metrics}, verdict.accepted, verdict.reason});
     }
   }
 
@@ -179,10 +222,12 @@ class Run {
       card.samples += accepted.metrics.samples;
     }
     const Parameters next = MakeAggregator(plan_.aggregation)->Combine(model_.parameters, sources);
-    model_ = ParseModel(SerializeModel(card, next), "the next model");
+    const std::vector<std::byte> bytes = SerializeModel(card, next);
+    model_ = ParseModel(bytes, "the next model");
+    Feed(ModelMade{sum.round, model_.digest, 0});
+    Keep(bytes);
     for (const AcceptedUpdate& accepted : sum.updates) fs::remove(spool_.at(accepted.id));
     spool_.clear();
-    Feed(ModelMade{sum.round, model_.digest, 0});
   }
 
   Hospital& Of(const SiteId& site) {
@@ -198,11 +243,16 @@ class Run {
   GlobalModel model_;
   RunState state_;
   std::deque<RunAction> actions_;
+  std::vector<std::string> events_;  // as JSON, from the start
   std::map<SubmissionId, fs::path> spool_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  double before_ = 0;  // seconds that calls before this one took
   std::int64_t update_bytes_ = 0;
 };
 
 }  // namespace
+
+void RequireKnownRule(const RunPlan& plan) { (void)MakeAggregator(plan.aggregation); }
 
 SimulatedFederation SimulateFederation(const RunPlan& plan, std::span<const Cohort> cohorts,
                                        const FederationOptions& options,

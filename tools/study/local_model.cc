@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <mutex>
 #include <numeric>
 #include <thread>
 #include <utility>
 
+#include "core/base/error.h"
 #include "core/round/site_seed.h"
 #include "imaging/findings/find_lesions.h"
 #include "imaging/findings/segmentation_metrics.h"
@@ -49,19 +49,49 @@ std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& paramet
   return dice;
 }
 
+namespace {
+
+// One training in plan.rounds stretches, so that its loss can be followed. Stretches draw what one long training draws.
+LocalModel TrainInStretches(const RunPlan& plan, const Parameters& first, std::span<const Sample> samples,
+                            LocalModel model, const ComputeOptions& compute,
+                            const std::function<void(double, double)>& progress, const std::stop_token& stop) {
+  Require(
+      model.steps > 0 && model.steps % plan.rounds == 0,
+      std::to_string(model.steps) + " steps cannot be cut into " + std::to_string(plan.rounds) + " equal stretches");
+  TrainPlan train = plan.train;
+  train.steps = model.steps / plan.rounds;
+  train.proximal = 0;
+  Trainer trainer(plan.network, plan.prep, compute);
+  TrainPosition position{0, model.steps, SiteSeed(plan, SiteId(model.site))};
+  model.parameters = first;
+  OptimizerState optimizer;
+  for (; position.first_step < model.steps; position.first_step += train.steps) {
+    TrainOutcome outcome =
+        trainer.Train(model.parameters, optimizer, samples, train, position, stop, [&](const TrainProgress& at) {
+          if (progress) {
+            progress(static_cast<double>(position.first_step + at.step) / static_cast<double>(model.steps),
+                     at.mean_loss);
+          }
+        });
+    model.parameters = std::move(outcome.parameters);
+    optimizer = std::move(outcome.optimizer);
+    model.loss.push_back(outcome.mean_loss);
+    model.seconds += outcome.seconds;
+  }
+  return model;
+}
+
+}  // namespace
+
 LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
                       const ComputeOptions& compute, std::stop_token stop) {
-  const auto start = std::chrono::steady_clock::now();
   std::vector<Sample> samples;
   for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
-  TrainPlan train = plan.train;
-  train.steps = steps;
-  Trainer trainer(plan.network, plan.prep, compute);
-  TrainOutcome outcome =
-      trainer.Train(first, {}, samples, train, {0, steps, SiteSeed(plan, SiteId(cohort.site))}, stop);
-  LocalModel model{cohort.site, steps, std::move(outcome.parameters), {}, outcome.mean_loss, 0};
+  LocalModel model;
+  model.site = cohort.site;
+  model.steps = steps;
+  model = TrainInStretches(plan, first, samples, std::move(model), compute, {}, stop);
   model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
-  model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return model;
 }
 
@@ -72,15 +102,10 @@ LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<c
   for (const Cohort& cohort : cohorts) {
     for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
   }
-  TrainPlan train = plan.train;
-  train.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());
-  Trainer trainer(plan.network, plan.prep, compute);
-  TrainOutcome outcome =
-      trainer.Train(first, {}, samples, train, {0, train.steps, SiteSeed(plan, SiteId("pooled"))}, stop,
-                    [&](const TrainProgress& at) {
-                      progress(static_cast<double>(at.step) / static_cast<double>(at.steps), at.mean_loss);
-                    });
-  return {"pooled", train.steps, std::move(outcome.parameters), {}, outcome.mean_loss, outcome.seconds};
+  LocalModel model;
+  model.site = "pooled";
+  model.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());
+  return TrainInStretches(plan, first, samples, std::move(model), compute, progress, stop);
 }
 
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,

@@ -18,18 +18,19 @@
 
 namespace consilium {
 
-// What one hospital reaches alone: the same plan, network, first numbers and patients, no federation.
+// What one hospital reaches alone: the same plan, network, first numbers and patients, no federation. FedProx's pull,
+// which is there for federations, is left out.
 struct LocalModel {
   std::string site;
   std::int64_t steps = 0;
   Parameters parameters;
-  DiceSummary validation;  // on its own validation patients, PET grid
-  double loss = 0;         // mean over all steps
+  DiceSummary validation;    // on its own validation patients, PET grid
+  std::vector<double> loss;  // means of plan.rounds stretches of equal length
   double seconds = 0;
 };
 
 // One training on all hospitals' patients together, as if they could be pooled: the federation's total of steps, on
-// `compute.threads` threads. `progress` is called with the share done and the mean loss so far.
+// `compute.threads` threads. `progress` is called with the share done and the mean loss of its present stretch.
 LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
                        const ComputeOptions& compute, const std::function<void(double, double)>& progress,
                        std::stop_token stop = {});
@@ -46,7 +47,8 @@ std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& paramet
                                   std::stop_token stop = {});
 DiceSummary Summary(std::span<const double> dice);
 
-// Trains one hospital alone for `steps` steps from `first`.
+// Trains one hospital alone for `steps` steps from `first`. Throws Error(kInvalidArgument) unless plan.rounds divides
+// them.
 LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
                       const ComputeOptions& compute, std::stop_token stop = {});
 

@@ -55,6 +55,7 @@ TEST_F(Options, StudyRefusesNumbersThatMakeNoStudy) {
   ExpectRefused(study + " --threads -1", "negative number of threads");
   ExpectRefused(study + " --folds 4 --fold 4", "--fold takes 0 to --folds minus 1", "--folds 4 --fold 0");
   ExpectRefused(study + " --arms pooled,best", "--arms takes pooled, federated and local");
+  ExpectRefused(study + " --rule best", "`aggregation.rule` is \"best\"", "fedavg");
   ExpectUsage(study + " --patients many", "--patients");
   ExpectRefused("study --out out", "a study needs a plan", "--plan PLAN.toml");
   ExpectRefused(std::string("study --plan ") + kPlan, "a study needs a folder for what comes out", "--out DIR");
