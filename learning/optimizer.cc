@@ -7,8 +7,9 @@
 
 namespace consilium {
 
-Optimizer::Optimizer(std::vector<at::Tensor> parameters, OptimizerTensors& state, const TrainPlan& plan)
-    : parameters_(std::move(parameters)), state_(state), plan_(plan) {
+Optimizer::Optimizer(std::vector<at::Tensor> parameters, OptimizerTensors& state, const TrainPlan& plan,
+                     std::vector<at::Tensor> correction)
+    : parameters_(std::move(parameters)), correction_(std::move(correction)), state_(state), plan_(plan) {
   if (plan_.proximal == 0) return;
   for (const at::Tensor& parameter : parameters_) anchor_.push_back(parameter.detach().clone());
 }
@@ -30,6 +31,7 @@ void Optimizer::Step(double learning_rate) {
     gradients.push_back(gradient.contiguous());
     gradient.reset();
   }
+  if (!correction_.empty()) at::_foreach_add_(gradients, Of(correction_, with));
   if (plan_.proximal > 0) {
     at::_foreach_add_(gradients, at::_foreach_sub(Of(parameters_, with), Of(anchor_, with)), plan_.proximal);
   }

@@ -172,6 +172,27 @@ OptimizerState Kept(const OptimizerTensors& state, const NetworkSpec& spec) {
   return kept;
 }
 
+// What SCAFFOLD adds to every gradient: c - c_i.
+std::vector<at::Tensor> CorrectionOf(const ControlVariates* control, const NetworkSpec& spec,
+                                     const std::vector<at::Tensor>& parameters) {
+  if (control == nullptr) return {};
+  std::vector<at::Tensor> correction = ZerosLike(parameters);
+  LoadParameters(Difference(control->global, control->own), spec, correction, "SCAFFOLD's control variates");
+  return correction;
+}
+
+// Option II of the paper: c_i - c + (start - end) / sum of learning rates.
+Parameters NextControl(const ControlVariates& control, const Parameters& start, const Parameters& end, double way) {
+  Parameters next = Difference(control.own, control.global);
+  for (std::size_t a = 0; a < next.arrays.size(); ++a) {
+    for (std::size_t i = 0; i < next.arrays[a].values.size(); ++i) {
+      const double gone = double{start.arrays[a].values[i]} - double{end.arrays[a].values[i]};
+      next.arrays[a].values[i] += static_cast<float>(gone / way);
+    }
+  }
+  return next;
+}
+
 // What one backward pass holds: a batch of patches, or the largest patient.
 StepSize StepOf(const TrainPlan& plan, const NetworkSpec& spec, std::span<const Sample> samples, Precision precision) {
   StepSize step{plan.patch, plan.batch, precision, true};
@@ -204,38 +225,6 @@ Trainer::Trainer(const NetworkSpec& network, const PrepPlan& prep, const Compute
 
 Trainer::~Trainer() = default;
 
-Parameters ToParameters(const OptimizerState& state) {
-  Parameters all;
-  const auto add = [&](const std::string& prefix, const Parameters& part) {
-    for (const NamedArray& array : part.arrays) all.arrays.push_back({prefix + array.name, array.shape, array.values});
-  };
-  add("momentum/", state.momentum);
-  add("second_moment/", state.second_moment);
-  add("average/", state.average);
-  // Two digits of 2^20, so that a float holds each exactly.
-  constexpr std::int64_t kBase = std::int64_t{1} << 20;
-  all.arrays.push_back(
-      {"steps", {2}, {static_cast<float>(state.steps / kBase), static_cast<float>(state.steps % kBase)}});
-  return all;
-}
-
-OptimizerState OptimizerStateFrom(const Parameters& arrays) {
-  OptimizerState state;
-  const std::pair<std::string_view, Parameters*> parts[] = {
-      {"momentum/", &state.momentum}, {"second_moment/", &state.second_moment}, {"average/", &state.average}};
-  for (const NamedArray& array : arrays.arrays) {
-    if (array.name == "steps" && array.values.size() == 2) {
-      state.steps = (static_cast<std::int64_t>(array.values[0]) << 20) + static_cast<std::int64_t>(array.values[1]);
-      continue;
-    }
-    const auto part = std::ranges::find_if(parts, [&](const auto& p) { return array.name.starts_with(p.first); });
-    Require(part != std::end(parts), "the kept optimiser has an array `" + array.name + "`, which none has",
-            "Remove the file: training then goes on without what it remembered.");
-    part->second->arrays.push_back({array.name.substr(part->first.size()), array.shape, array.values});
-  }
-  return state;
-}
-
 TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
                             const TrainPlan& plan, const TrainPosition& position, std::stop_token stop,
                             const std::function<void(const TrainProgress&)>& progress) {
@@ -247,6 +236,9 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
               std::to_string(spec.GridFactor()) + ", the grid factor of a network of " +
               std::to_string(spec.features.size()) + " stages",
           "Choose patch and features in the plan so that they fit.");
+  Require(position.control == nullptr || (plan.optimizer == "sgd" && plan.momentum == 0 && plan.average == 0),
+          "training: SCAFFOLD's control variates are gradients, which momentum, adamw and an average are not",
+          "Set train.optimizer = \"sgd\", train.momentum = 0 and train.average = 0 in the plan.");
   const Precision precision = PrecisionOn(self.device, plan.precision);
   const StepSize step_size = StepOf(plan, spec, samples, precision);
   RequireMemory(spec, step_size, FreeBytes(self.device.device));
@@ -268,7 +260,8 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
     TrainPlan steps_as = plan;
     const bool whole = plan.local == "gradient";
     if (whole) steps_as.gradient_clip = std::numeric_limits<double>::infinity();  // of the sum, or of none
-    Optimizer steps(parameters, remembered, steps_as);
+    Optimizer steps(parameters, remembered, steps_as, CorrectionOf(position.control, spec, parameters));
+    double way = 0;  // sum of the learning rates
     const Labelled labelled = sampler.partly_labelled() ? Labelled::kPartly : Labelled::kWhole;
     LossMeter meter(self.device.torch, plan.steps, progress);
     for (std::int64_t s = 0; s < plan.steps; ++s) {
@@ -281,12 +274,15 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
         Fill(batch, sampler.Draw(position.seed, step), source, self.generator);
         meter.Add(self.Gradient(batch, precision, labelled));
       }
-      steps.Step(LearningRateAt(plan, step, position.total_steps));
+      const double rate = LearningRateAt(plan, step, position.total_steps);
+      steps.Step(rate);
+      way += rate;
     }
     outcome.mean_loss = meter.Mean();
     const bool last = position.first_step + plan.steps >= position.total_steps;
     outcome.parameters = SaveParameters(spec, last && plan.average > 0 ? remembered.average : parameters);
     outcome.optimizer = Kept(remembered, spec);
+    if (position.control != nullptr) outcome.control = NextControl(*position.control, start, outcome.parameters, way);
     outcome.seconds = meter.Seconds();
   });
   RequireFinite(outcome.mean_loss, outcome.parameters);

@@ -15,32 +15,25 @@
 #include "core/round/prep_plan.h"
 #include "core/round/train_plan.h"
 #include "learning/compute.h"
+#include "learning/optimizer_state.h"
 
 namespace consilium {
 
-// What the optimiser remembers from step to step. A momentum of 0.99 reaches back a hundred steps, more than a round
-// has, so the CALLER keeps this across the rounds of a run (on disk as safetensors: ToParameters). It is the site's own
-// and is never sent. Empty before the first step: a site that lost it starts with an empty one.
-struct OptimizerState {
-  Parameters momentum;       // of the model's layout; sgd's momentum, adamw's first moment
-  Parameters second_moment;  // adamw's; else empty
-  Parameters average;        // of the weights (TrainPlan::average); else empty
-  std::int64_t steps = 0;    // since the moments were zero
-  bool empty() const { return momentum.arrays.empty(); }
-  friend bool operator==(const OptimizerState&, const OptimizerState&) = default;
+// SCAFFOLD's control variates (Karimireddy et al., ICML 2020), each of the model's layout: where the whole federation
+// goes and where this site goes. Their difference is added to every gradient, so that sites with other patients do not
+// drift apart. Zeros before the first round.
+struct ControlVariates {
+  Parameters global;  // c, the hub's
+  Parameters own;     // c_i, kept by the site
 };
-
-// All of it as one list of arrays: "momentum/NAME", "second_moment/NAME", "average/NAME" and "steps", and back. Throws
-// Error(kInvalidArgument) for arrays that are none of these.
-Parameters ToParameters(const OptimizerState& state);
-OptimizerState OptimizerStateFrom(const Parameters& arrays);
 
 // Where a call to Train stands in its run: the learning rate falls over `total_steps` of the RUN, and step s draws
 // its patches from (seed, s), so a run cut into rounds draws what one long run draws.
 struct TrainPosition {
-  std::int64_t first_step = 0;   // steps this site has done in this run
-  std::int64_t total_steps = 1;  // of the whole run: RunPlan::TotalSteps()
-  std::uint64_t seed = 0;        // of the run and the site: DeriveSeed
+  std::int64_t first_step = 0;               // steps this site has done in this run
+  std::int64_t total_steps = 1;              // of the whole run: RunPlan::TotalSteps()
+  std::uint64_t seed = 0;                    // of the run and the site: DeriveSeed
+  const ControlVariates* control = nullptr;  // of this round; null: not SCAFFOLD. Needs plain sgd: no momentum
 };
 
 struct TrainProgress {
@@ -53,6 +46,7 @@ struct TrainProgress {
 struct TrainOutcome {
   Parameters parameters;     // finite, or Train throws; with TrainPlan::average the average, in the run's last step
   OptimizerState optimizer;  // hand it to the next call
+  Parameters control;        // with control variates: the site's next c_i (option II of the paper); else empty
   double mean_loss = 0;      // Dice and cross-entropy as nnU-Net adds them: -1 is perfect
   std::int64_t steps = 0;
   double seconds = 0;

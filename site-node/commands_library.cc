@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/readable.h"
 #include "core/base/stop_on_signal.h"
 #include "core/base/terminal.h"
 #include "site-node/commands.h"
@@ -58,29 +59,30 @@ nlohmann::json ToJson(const std::map<QuarantineReason, std::int64_t>& reasons) {
 nlohmann::json ToJson(const StudyRecord& study) {
   nlohmann::json findings = nlohmann::json::array();
   for (const Finding& finding : study.findings) {
-    findings.push_back(
-        {{"kind", Name(finding.kind)}, {"place", finding.place.string()}, {"words", finding.fault.words}});
+    findings.push_back({{"kind", Name(finding.kind)},
+                        {"place", Readable(finding.place.string())},
+                        {"words", Readable(finding.fault.words)}});
     if (finding.kind != FindingKind::kNote) findings.back()["reason"] = Name(finding.fault.reason);
   }
   nlohmann::json out = {{"study", study.id.text()},
-                        {"patient", study.patient.Reveal()},
-                        {"study_date", study.study_date.Reveal()},
-                        {"place", study.place.string()},
+                        {"patient", Readable(study.patient.Reveal())},
+                        {"study_date", Readable(study.study_date.Reveal())},
+                        {"place", Readable(study.place.string())},
                         {"verdict", study.used ? "used" : "quarantined"},
                         {"findings", std::move(findings)}};
   if (!study.used) {
     out["reason"] = Name(study.fault.reason);
-    out["words"] = study.fault.words;
+    out["words"] = Readable(study.fault.words);
   }
   return out;
 }
 
 nlohmann::json ToJson(const LabelVersion& label) {
-  nlohmann::json out = {{"version", label.version},     {"source", Name(label.kind)},
-                        {"by", label.author},           {"model", label.model},
-                        {"training", label.training},   {"in_use", label.in_use},
-                        {"trouble", label.trouble},     {"place", label.place.string()},
-                        {"digest", label.digest.Hex()}, {"added", ToIso8601(label.added)}};
+  nlohmann::json out = {{"version", label.version},           {"source", Name(label.kind)},
+                        {"by", Readable(label.author)},       {"model", label.model},
+                        {"training", label.training},         {"in_use", label.in_use},
+                        {"trouble", Readable(label.trouble)}, {"place", Readable(label.place.string())},
+                        {"digest", label.digest.Hex()},       {"added", ToIso8601(label.added)}};
   return out;
 }
 
@@ -99,14 +101,14 @@ void Describe(const CaseRecord& record, const PredictionSummary* prediction, Tab
                         {"role", Name(record.role)},
                         {"labelled", record.labelled},
                         {"present", record.present},
-                        {"patient", record.patient.Reveal()},
-                        {"study_date", record.study_date.Reveal()},
-                        {"note", record.Note()}};
+                        {"patient", Readable(record.patient.Reveal())},
+                        {"study_date", Readable(record.study_date.Reveal())},
+                        {"note", Readable(record.Note())}};
   std::vector<std::string> cells = {record.id.text(),
                                     std::string(Name(record.role)),
                                     record.labelled ? "yes" : "no",
-                                    record.patient.Reveal(),
-                                    record.study_date.Reveal(),
+                                    Readable(record.patient.Reveal()),
+                                    Readable(record.study_date.Reveal()),
                                     "-",
                                     "-",
                                     "-",

@@ -77,6 +77,8 @@ void RunPlan::Validate() const {
   // Which rules there are the hub knows (MakeAggregator), and says when a run is started.
   Require(!aggregation.rule.empty() && aggregation.rule.size() <= 40, "`aggregation.rule` must name a rule",
           "Give it: rule = \"fedavg\"");
+  Require(aggregation.weight == "patients" || aggregation.weight == "steps",
+          "`aggregation.weight` must be patients or steps");
   Require(aggregation.max_update_norm > 0 && aggregation.max_update_norm <= 1e9,
           "`aggregation.max_update_norm` must be above 0 and at most 1e9");
   network.Validate();
@@ -89,6 +91,10 @@ void RunPlan::Validate() const {
           "`train.patch` is " + std::to_string(train.patch) + "; with " + std::to_string(network.features.size()) +
               " stages it must be a multiple of " + std::to_string(network.GridFactor()) + ", at least twice that",
           "Take " + std::to_string(network.PatchFrom(train.patch)) + ".");
+}
+
+std::int64_t WeightOf(const AggregationPlan& plan, const TrainMetrics& metrics) {
+  return plan.weight == "steps" ? metrics.steps : metrics.samples;
 }
 
 RunPlan ParseRunPlan(std::string_view toml, std::string_view name) {

@@ -10,6 +10,7 @@
 
 #include "core/base/digest.h"
 #include "core/data/coded_concept.h"
+#include "core/model/metrics.h"
 #include "core/model/network_spec.h"
 #include "core/round/prep_plan.h"
 #include "core/round/train_plan.h"
@@ -41,11 +42,13 @@ struct RoundPlan {
 };
 
 struct AggregationPlan {
-  std::string rule = "fedavg";    // weighted by training patients
-  double max_update_norm = 1000;  // an update with a larger norm is refused
+  std::string rule = "fedavg";
+  std::string weight = "patients";  // what an update weighs: its training patients | steps: the steps it took
+  double max_update_norm = 1000;    // an update with a larger norm is refused
   template <class V>
   void Visit(V& v) {
-    v.Field("rule", rule, "how updates become the next model: fedavg, the mean weighted by training patients");
+    v.Field("rule", rule, "how updates become the next model: fedavg, the weighted mean");
+    v.Field("weight", weight, "what an update weighs: patients, its training patients, or steps, the steps it took");
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm is refused");
   }
   friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
@@ -102,6 +105,9 @@ struct RunPlan {
 
   friend bool operator==(const RunPlan&, const RunPlan&) = default;
 };
+
+// What an update weighs in the sum.
+std::int64_t WeightOf(const AggregationPlan& plan, const TrainMetrics& metrics);
 
 // An error names file, line, the key and the nearest key that exists.
 RunPlan ParseRunPlan(std::string_view toml, std::string_view name);

@@ -16,7 +16,7 @@ namespace consilium {
 
 // One accepted update: a flat row of float32 numbers in the model's order, read piece by piece.
 struct UpdateSource {
-  std::int64_t weight = 1;  // training patients
+  std::int64_t weight = 1;  // WeightOf the plan: training patients, or steps
   std::function<void(std::int64_t first, std::span<float> values)> read;
 };
 

@@ -8,7 +8,7 @@
 
 namespace consilium {
 
-// The mean of the updates weighted by training patients (McMahan et al. 2017, "Communication-efficient learning of deep
+// The mean of the updates, weighted as the plan says (McMahan et al. 2017, "Communication-efficient learning of deep
 // networks from decentralized data"), summed exactly in fixed point (cuda/ops/fixed_point_sum.h): bitwise the same for
 // every order. new = base + sum(weight * delta) / sum(weight).
 class FedAvg : public Aggregator {

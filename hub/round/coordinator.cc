@@ -382,7 +382,7 @@ void Coordinator::Make(const Aggregate& aggregate) {
   card.samples = 0;
   for (const AcceptedUpdate& accepted : aggregate.updates) {
     const SpooledUpdate& update = updates.emplace_back(parts_.spool.PathOf(accepted.id), accepted.id.Text());
-    sources.push_back({accepted.metrics.samples,
+    sources.push_back({WeightOf(state_->plan.aggregation, accepted.metrics),
                        [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
     card.samples += accepted.metrics.samples;
   }

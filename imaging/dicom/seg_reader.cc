@@ -74,6 +74,18 @@ std::optional<std::array<std::int64_t, 3>> Whole(Vec3 v) {
   return std::array<std::int64_t, 3>{*x, *y, *z};
 }
 
+// Whether columns and rows of the SEG run along two different axes of the grid, voxel by voxel: pixels twice as wide
+// would mark every second voxel only.
+bool AreVoxelSteps(const std::array<std::int64_t, 3>& per_column, const std::array<std::int64_t, 3>& per_row) {
+  std::int64_t columns = 0, rows = 0, both = 0;
+  for (std::size_t a = 0; a < 3; ++a) {
+    columns += std::abs(per_column[a]);
+    rows += std::abs(per_row[a]);
+    both += std::abs(per_column[a] * per_row[a]);
+  }
+  return columns == 1 && rows == 1 && both == 0;
+}
+
 Placement PlaceFrame(DcmItem* frame, DcmItem* shared, const Geometry& grid, Size3 size,
                      const std::filesystem::path& file) {
   const auto p = GroupNumbers(frame, shared, tag::kPlanePosition, tag::kPosition, 3, file);
@@ -86,7 +98,7 @@ Placement PlaceFrame(DcmItem* frame, DcmItem* shared, const Geometry& grid, Size
   const Vec3 step_r = grid.PointToIndex(position + down) - origin;
   const auto first = Whole(origin), per_column = Whole(step_c), per_row = Whole(step_r);
   const auto last = Whole(origin + static_cast<double>(size.x - 1) * step_c + static_cast<double>(size.y - 1) * step_r);
-  if (!first || !per_column || !per_row || !last) {
+  if (!first || !per_column || !per_row || !last || !AreVoxelSteps(*per_column, *per_row)) {
     throw Error(ErrorCode::kInvalidArgument, "the frames of " + file.string() + " do not lie on the grid of the series",
                 "Use the series that the segmentation was made on.");
   }

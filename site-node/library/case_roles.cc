@@ -101,6 +101,7 @@ PatientRoles ReadRoleList(const std::filesystem::path& file) {
   PatientRoles list;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // the mark that spreadsheets put first
     const std::string text = Trimmed(line);
     if (text.empty() || text.front() == '#') continue;
     const auto comma = line.rfind(',');

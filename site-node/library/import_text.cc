@@ -8,6 +8,8 @@
 #include <cmath>
 #include <map>
 
+#include "core/base/readable.h"
+
 namespace consilium {
 namespace {
 
@@ -121,8 +123,8 @@ std::string QuarantineText(const std::vector<StudyRecord>& studies) {
     std::string& text = study.used ? left_out : quarantined;
     for (const Finding& finding : study.findings) {
       if (finding.kind == FindingKind::kRejected || (study.used && finding.kind == FindingKind::kLeftOut))
-        text +=
-            fmt::format("  {}\n    {}: {}\n", finding.place.string(), Name(finding.fault.reason), finding.fault.words);
+        text += fmt::format("  {}\n    {}: {}\n", Readable(finding.place.string()), Name(finding.fault.reason),
+                            Readable(finding.fault.words));
     }
   }
   if (!left_out.empty()) left_out = "Of studies that are used, these were left out:\n" + left_out;

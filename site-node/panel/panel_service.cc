@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/readable.h"
 #include "proto/codec.h"
 #include "proto/tls.h"
 
@@ -25,8 +26,8 @@ v1::CaseSummary ToMessage(const CaseView& view) {
   v1::CaseSummary message;
   message.set_id(view.id.text());
   message.set_role(view.role);
-  message.set_patient(view.patient.Reveal());
-  message.set_study_date(view.study_date.Reveal());
+  message.set_patient(Readable(view.patient.Reveal()));
+  message.set_study_date(Readable(view.study_date.Reveal()));
   message.set_has_reference(view.has_reference);
   if (view.model) message.set_model(view.model->Hex());
   message.set_lesions(view.lesions);

@@ -237,6 +237,73 @@ TEST(Recipe, GradientsOfHospitalsAreThePooledGradient) {
   EXPECT_EQ(step_of(all), pooled) << "nothing is drawn";
 }
 
+TrainPlan PlainPlan(std::int64_t steps) {
+  TrainPlan plan = SmallPlan(steps);
+  plan.momentum = 0;
+  plan.weight_decay = 0;
+  plan.schedule = "constant";
+  plan.learning_rate = 0.05;
+  plan.gradient_clip = 1e6;
+  plan.local = "gradient";  // nothing is drawn: gradients can be compared
+  return plan;
+}
+
+double LargestOf(const Parameters& parameters) {
+  double largest = 0;
+  for (const NamedArray& array : parameters.arrays)
+    for (const float value : array.values) largest = std::max(largest, std::abs(double(value)));
+  return largest;
+}
+
+// From zeros a first round's c_i is the mean gradient of its steps; one step's is the gradient itself. With c_i a
+// site's own gradient and c another one, a site's first step goes along c.
+TEST(Recipe, ScaffoldsControlVariatesAreGradients) {
+  const std::vector<Sample> east = test::ToySamples(2), west = test::ToySamples(2, 300);
+  const Parameters start = InitialParameters(kNetwork, 1);
+  const TrainPlan plan = PlainPlan(1);
+  const auto train = [&](std::span<const Sample> samples, const TrainPlan& by, const ControlVariates* control) {
+    Trainer trainer(kNetwork, {}, {.threads = 1});
+    TrainPosition position{0, by.steps, 1};
+    position.control = control;
+    return trainer.Train(start, {}, samples, by, position);
+  };
+  ControlVariates zero{start, start};
+  for (Parameters* p : {&zero.global, &zero.own})
+    for (NamedArray& array : p->arrays) std::fill(array.values.begin(), array.values.end(), 0.0F);
+  const TrainOutcome east_step = train(east, plan, &zero), west_step = train(west, plan, &zero);
+  EXPECT_EQ(east_step.parameters, train(east, plan, nullptr).parameters);
+  EXPECT_TRUE(train(east, plan, nullptr).control.arrays.empty());
+  // start - end = rate * gradient
+  Parameters rest = Difference(start, east_step.parameters);
+  for (std::size_t a = 0; a < rest.arrays.size(); ++a)
+    for (std::size_t i = 0; i < rest.arrays[a].values.size(); ++i)
+      rest.arrays[a].values[i] -= 0.05F * east_step.control.arrays[a].values[i];
+  EXPECT_LT(LargestOf(rest), 1e-7);
+
+  const ControlVariates corrected{west_step.control, east_step.control};
+  const TrainOutcome along_west = train(east, plan, &corrected);
+  EXPECT_LT(LargestOf(Difference(along_west.parameters, west_step.parameters)), 1e-6);
+  // c_i stays the site's own gradient: c_i - c + (start - end) / rate = c_i - c + c.
+  EXPECT_LT(LargestOf(Difference(along_west.control, east_step.control)), 1e-4);
+  EXPECT_GT(LargestOf(Difference(west_step.control, east_step.control)), 1e-2);
+}
+
+TEST(Recipe, ScaffoldRefusesWhatIsNoGradient) {
+  const Parameters start = InitialParameters(kNetwork, 1);
+  const ControlVariates control{start, start};
+  TrainPosition position{0, 1, 1};
+  position.control = &control;
+  Trainer trainer(kNetwork, {}, {.threads = 1});
+  const auto samples = test::ToySamples(1);
+  try {
+    trainer.Train(start, {}, samples, SmallPlan(1), position);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("control variates are gradients"));
+    EXPECT_THAT(error.next_step(), testing::HasSubstr("train.momentum = 0"));
+  }
+}
+
 // One half of each patient was judged by nobody: training learns the ball from the other.
 TEST(Recipe, PartlyLabelledPatientsTrain) {
   std::vector<Sample> samples = test::ToySamples(3);

@@ -330,6 +330,21 @@ TEST_F(Commands, TestPatientsAreNotPredictedBeforeARunHasEnded) {
   EXPECT_EQ(json::parse(all.out).at("cases").size(), 2U) << all.err;
 }
 
+// A folder's name need not be UTF-8; what is printed is.
+TEST_F(Commands, FoldersOfAnyNameCanBePrintedAsJson) {
+  const fs::path folder = At("M\xfcller");
+  fs::copy(At("images"), folder, fs::copy_options::recursive);
+  WriteFileDurably(folder / "scrap.dcm", "DICM");
+  const Ran imported = RunSite("import " + folder.string() + " --json", "latin");
+  ASSERT_EQ(imported.exit_code, 0) << imported.err;
+  for (const std::string words : {"cases --json", "cases --quarantined --json"}) {
+    const Ran ran = RunSite(words, "latin");
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_FALSE(json::parse(ran.out).is_discarded());
+  }
+  EXPECT_THAT(RunSite("cases --json", "latin").out, HasSubstr("M\u00fcller"));
+}
+
 // What an import refused is not kept for the next one.
 TEST_F(Commands, AListOfRolesThatIsRefusedIsForgotten) {
   ASSERT_EQ(RunSite("import images --validation 0", "forgets").exit_code, 0);

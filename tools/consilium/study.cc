@@ -25,6 +25,7 @@
 #include "tools/consilium/commands.h"
 #include "tools/demo/options.h"
 #include "tools/study/baselines.h"
+#include "tools/study/dirichlet.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
 #include "tools/study/report.h"
@@ -46,6 +47,8 @@ struct StudyOptions {
   std::int64_t held_out = kDemoHeldOut;   // and besides
   std::int64_t validation = 1;            // patients of a hospital
   std::int64_t folds = 0, fold = 0;
+  double dirichlet = 0;  // above 0: deal the patients over artificial hospitals
+  std::int64_t sites = 4;
   int threads = 0;  // 0: one for each core
 
   bool Has(const std::string& arm) const { return ("," + arms + ",").find("," + arm + ",") != std::string::npos; }
@@ -107,8 +110,24 @@ class Study {
     } else {
       cohorts_ = LoadHospitals(options_.data, of);
     }
-    scored_ = options_.test.empty() ? cohorts_ : LoadTestPatients(options_.test, plan_.prep);
+    if (options_.dirichlet > 0) DealPatients();
+    if (!options_.test.empty()) scored_ = LoadTestPatients(options_.test, plan_.prep);
+    if (scored_.empty()) scored_ = cohorts_;
     RequireApart();
+  }
+
+  // Held-out patients stay with their own hospitals; without any, the new validation patients are scored.
+  void DealPatients() {
+    std::vector<Cohort> held_out;
+    for (const Cohort& cohort : cohorts_) held_out.push_back({cohort.site, {}, {}, cohort.held_out});
+    const bool own = options_.data.empty() || options_.folds > 0;
+    cohorts_ = DealAnew(std::move(cohorts_), {.alpha = options_.dirichlet,
+                                              .sites = options_.sites,
+                                              .validation = options_.validation,
+                                              .fewest = plan_.eligibility.min_patients,
+                                              .seed = static_cast<std::uint64_t>(plan_.seed)});
+    for (Cohort& cohort : cohorts_) cohort.held_out = cohort.validation;
+    if (own) scored_ = std::move(held_out);
   }
 
   void LoadPhantoms(CohortOptions of) {
@@ -359,6 +378,9 @@ void AddStudy(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--folds", options->folds, "hold out every so many-th patient of each hospital, for scoring");
   command->add_option("--fold", options->fold, "which of them, from 0");
+  command->add_option("--dirichlet", options->dirichlet,
+                      "deal all patients anew over artificial hospitals, by Dirichlet shares of tumour volumes: alpha");
+  command->add_option("--sites", options->sites, "how many of them")->capture_default_str();
   command->add_option("--patients", options->patients, "phantoms a hospital, 2 of them for validation")
       ->capture_default_str();
   command->add_option("--held-out", options->held_out, "phantoms a hospital besides")->capture_default_str();

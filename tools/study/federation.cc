@@ -217,7 +217,7 @@ class Run {
     card.samples = 0;
     for (const AcceptedUpdate& accepted : sum.updates) {
       const SpooledUpdate& update = updates.emplace_back(spool_.at(accepted.id), accepted.id.Text());
-      sources.push_back({accepted.metrics.samples,
+      sources.push_back({WeightOf(plan_.aggregation, accepted.metrics),
                          [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
       card.samples += accepted.metrics.samples;
     }

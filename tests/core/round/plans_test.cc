@@ -120,6 +120,7 @@ TEST(RunPlanTest, ThePatchMustFitTheNetwork) {
     p.train.local = "gradient";
     p.train.momentum = 0;
   });
+  ExpectRefused("`aggregation.weight` must be patients or steps", [](RunPlan& p) { p.aggregation.weight = "cases"; });
   ExpectRefused("`patience` must lie", [](RunPlan& p) { p.patience = -1; });
   ExpectRefused("Take 16.", [](RunPlan& p) { p.train.patch = 8; });
 }
@@ -159,6 +160,16 @@ TEST(TrainPlanTest, LimitsNameTheKey) {
   refused("train.foreground_fraction must be", [](TrainPlan& p) { p.foreground_fraction = 1.1; });
   refused("train.gradient_clip must be", [](TrainPlan& p) { p.gradient_clip = 0; });
   refused("train.precision must be auto, float32 or bfloat16", [](TrainPlan& p) { p.precision = "float16"; });
+}
+
+TEST(RunPlanTest, AnUpdateWeighsItsPatientsOrItsSteps) {
+  TrainMetrics metrics;
+  metrics.steps = 50;
+  metrics.samples = 8;
+  AggregationPlan plan;
+  EXPECT_EQ(WeightOf(plan, metrics), 8);
+  plan.weight = "steps";
+  EXPECT_EQ(WeightOf(plan, metrics), 50);
 }
 
 // nnU-Net's PolyLRScheduler, and MONAI's WarmupCosineSchedule as tools/oracles/training_recipe.py printed it.

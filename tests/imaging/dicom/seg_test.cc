@@ -125,6 +125,15 @@ TEST_F(SegTest, ForeignGridsAreRefused) {
   shifted.origin_mm.y += 1;
   coarse.spacing_mm.x = 2.2;
   small.size.x = 5;
+  // The series is twice as fine as the SEG: its pixels would mark every second voxel.
+  Geometry fine = source.geometry;
+  fine.spacing_mm.x /= 2;
+  fine.size.x *= 2;
+  ExpectError(ErrorCode::kInvalidArgument, "do not lie on the grid of the series", [&] { ReadSeg(file_, fine); });
+  fine = source.geometry;
+  fine.spacing_mm.y /= 2;
+  fine.size.y *= 2;
+  ExpectError(ErrorCode::kInvalidArgument, "do not lie on the grid of the series", [&] { ReadSeg(file_, fine); });
   ExpectError(ErrorCode::kInvalidArgument, "do not lie on the grid of the series", [&] { ReadSeg(file_, shifted); });
   ExpectError(ErrorCode::kInvalidArgument, "do not lie on the grid of the series", [&] { ReadSeg(file_, coarse); });
   ExpectError(ErrorCode::kInvalidArgument, "reaches beyond the grid of the series", [&] { ReadSeg(file_, small); });

@@ -120,6 +120,14 @@ TEST(RoleList, IsOnePatientAndRoleALine) {
             (PatientRoles{{PatientText("P1"), CaseRole::kTraining}, {PatientText("Doe, John"), CaseRole::kTest}}));
 }
 
+TEST(RoleList, ASpreadsheetsMarkIsNoPartOfTheFirstPatient) {
+  const TemporaryFolder scratch;
+  WriteFileDurably(scratch / "r.csv", "\xEF\xBB\xBFP1,test\n");
+  EXPECT_EQ(ReadRoleList(scratch / "r.csv"), (PatientRoles{{PatientText("P1"), CaseRole::kTest}}));
+  WriteFileDurably(scratch / "r.csv", "\xEF\xBB\xBFpatient,role\nP1,test\n");
+  EXPECT_EQ(ReadRoleList(scratch / "r.csv").size(), 1U);
+}
+
 TEST(RoleList, FaultsNameTheLineAndNotThePatient) {
   const TemporaryFolder scratch;
   const auto refused = [&](const std::string& text, const std::string& words) {

@@ -136,6 +136,31 @@ TEST_F(SimulateFederationTest, RoundsOfGradientsArePooledSteps) {
   EXPECT_GT(Difference(federated, first).Norm(), 0.05);
 }
 
+// Four patients and three: weighed by patients they count 4 to 3, by equal steps alike.
+TEST_F(SimulateFederationTest, UpdatesWeighWhatThePlanSays) {
+  std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  cohorts[0].training.push_back(BrightCubes("more", 3).training[0]);
+  RunPlan plan = SmallPlan();
+  plan.rounds = 1;
+  const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
+  const auto change_of = [&](const Cohort& cohort) {
+    Cohort alone = cohort;
+    alone.validation.clear();
+    return Difference(TrainAlone(plan, first, alone, plan.train.steps, {Device{}, 1, "float32"}).parameters, first);
+  };
+  const Parameters east = change_of(cohorts[0]), west = change_of(cohorts[1]);
+  for (const double share : {4.0 / 7, 0.5}) {
+    plan.aggregation.weight = share == 0.5 ? "steps" : "patients";
+    const Parameters together = Difference(Simulate(plan, cohorts).model.parameters, first);
+    for (std::size_t a = 0; a < together.arrays.size(); ++a) {
+      for (std::size_t i = 0; i < together.arrays[a].values.size(); ++i) {
+        ASSERT_NEAR(together.arrays[a].values[i],
+                    share * east.arrays[a].values[i] + (1 - share) * west.arrays[a].values[i], 1e-6);
+      }
+    }
+  }
+}
+
 TEST_F(SimulateFederationTest, TheProductsGateAndScreenDecide) {
   const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
   RunPlan plan = SmallPlan();
