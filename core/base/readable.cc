@@ -39,12 +39,11 @@ std::string Readable(std::string_view bytes) {
   std::string out;
   for (const char c : bytes) {
     const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte == 0x7F) {
+    const bool control = byte < 0x20 || byte == 0x7F || (!utf8 && byte >= 0x80 && byte < 0xA0);  // of ISO 8859-1 too
+    if (control) {
       out += '?';
     } else if (byte < 0x80 || utf8) {
       out += c;
-    } else if (byte < 0xA0) {  // controls of ISO 8859-1
-      out += '?';
     } else {
       out += static_cast<char>(0xC0U | byte >> 6U);
       out += static_cast<char>(0x80U | (byte & 0x3FU));
