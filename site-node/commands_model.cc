@@ -16,6 +16,7 @@
 #include "core/base/program.h"
 #include "core/base/terminal.h"
 #include "core/model/network_spec.h"
+#include "core/round/plan_card.h"
 #include "imaging/dicom/seg_writer.h"
 #include "imaging/findings/segmentation_metrics.h"
 #include "site-node/commands.h"
@@ -26,13 +27,7 @@ namespace consilium {
 namespace {
 
 GlobalModel FirstModel(const RunPlan& plan) {
-  ModelCard card;
-  card.network = plan.network;
-  card.prep = plan.prep;
-  card.patch = plan.train.patch;
-  card.mirror = plan.predict.mirror;
-  card.label = plan.Label().Key() + " " + plan.Label().meaning;
-  card.seed = static_cast<std::uint64_t>(plan.seed);
+  const ModelCard card = CardOf(plan);
   const Parameters parameters = InitialParameters(plan.network, card.seed);
   return ParseModel(SerializeModel(card, parameters), "the plan's first model");
 }
@@ -183,8 +178,7 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   WriteFileDurably(options.update, SerializeUpdate(update));
   if (options.model_out) {
     ModelCard card = model.card;
-    card.patch = plan.train.patch;
-    card.mirror = plan.predict.mirror;
+    SetPrediction(card, plan);
     card.run = id.run;
     card.version = card.version.Next();
     card.parent = model.digest;

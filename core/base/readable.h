@@ -11,4 +11,7 @@ namespace consilium {
 // are no UTF-8 as a whole are taken as ISO 8859-1, control characters become '?'. Whatever is readable stays as it is.
 std::string Readable(std::string_view bytes);
 
+// Text as content or attribute of XML and HTML: & < > and " escaped.
+std::string EscapedMarkup(std::string_view text);
+
 }  // namespace consilium

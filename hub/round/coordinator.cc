@@ -8,7 +8,9 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/round/plan_card.h"
 #include "hub/aggregate/aggregator.h"
+#include "hub/aggregate/next_model.h"
 #include "hub/plain_words.h"
 #include "proto/codec.h"
 
@@ -120,16 +122,9 @@ RunId Coordinator::Start(const RunPlan& plan, const std::optional<GlobalModel>& 
 }
 
 Digest Coordinator::FirstModel(const RunPlan& plan, const RunId& run, const std::optional<GlobalModel>& first) {
-  ModelCard card;
-  card.network = plan.network;
-  card.prep = plan.prep;
-  card.patch = plan.train.patch;
-  card.mirror = plan.predict.mirror;
-  card.label = plan.Label().Key() + " " + plan.Label().meaning;
+  ModelCard card = CardOf(plan);
   card.federation = parts_.federation;
   card.run = run;
-  card.version = ModelVersion(0);
-  card.seed = static_cast<std::uint64_t>(plan.seed);
   if (!first) return parts_.models.Put(SerializeModel(card, InitialParameters(plan.network, card.seed)));
   Require(first->card.network == plan.network, "the given model is another network than the plan's",
           "Make the plan's [network] the model's, or give another model: consilium inspect FILE shows it.");
@@ -369,25 +364,9 @@ void Coordinator::MakeHeld() {
 void Coordinator::Make(const Aggregate& aggregate) {
   if (state_->phase != RunPhase::kAggregating || state_->round != aggregate.round) return;
   const GlobalModel base = ParseModel(parts_.models.Get(aggregate.base), "the global model");
-  std::vector<SpooledUpdate> updates;
-  std::vector<UpdateSource> sources;
-  updates.reserve(aggregate.updates.size());
-  ModelCard card = base.card;
-  card.run = state_->run;
-  card.patch = state_->plan.train.patch;
-  card.mirror = state_->plan.predict.mirror;
-  card.version = base.card.version.Next();
-  card.parent = aggregate.base;
-  card.sites = static_cast<std::int64_t>(aggregate.updates.size());
-  card.samples = 0;
-  for (const AcceptedUpdate& accepted : aggregate.updates) {
-    const SpooledUpdate& update = updates.emplace_back(parts_.spool.PathOf(accepted.id), accepted.id.Text());
-    sources.push_back({WeightOf(state_->plan.aggregation, accepted.metrics),
-                       [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
-    card.samples += accepted.metrics.samples;
-  }
-  const Parameters next = MakeAggregator(state_->plan.aggregation)->Combine(base.parameters, sources);
-  const Digest model = parts_.models.Put(SerializeModel(card, next));
+  const NextModel next =
+      MakeNextModel(*state_, aggregate, base, [this](const SubmissionId& id) { return parts_.spool.PathOf(id); });
+  const Digest model = parts_.models.Put(SerializeModel(next.card, next.parameters));
   Feed(ModelMade{aggregate.round, model, Seconds(parts_.clock.Wall() - round_began_)}, [&] {
     parts_.audit.Add("hub", "make model", state_->run.text() + "/" + std::to_string(aggregate.round.value()),
                      model.Hex());

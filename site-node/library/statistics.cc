@@ -11,6 +11,7 @@
 #include "core/base/as_error.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/readable.h"
 #include "core/base/terminal.h"
 #include "imaging/findings/find_lesions.h"
 
@@ -97,20 +98,6 @@ std::vector<Chart> ChartsOf(const LibraryStatistics& statistics) {
   return charts;
 }
 
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 constexpr const char* kHiddenWords = "Bins of too few patients are left out.";
 
 std::string Svg(const Chart& chart) {
@@ -131,7 +118,7 @@ std::string Svg(const Chart& chart) {
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#ffffff\"/>\n"
       "<text x=\"20\" y=\"28\" font-size=\"17\" font-weight=\"bold\">{2}</text>\n"
       "<text x=\"{3}\" y=\"46\" fill=\"#666666\" font-size=\"11\">{4} (patients)</text>\n",
-      width, height, Escaped(chart.title), label + 10, Escaped(chart.things));
+      width, height, EscapedMarkup(chart.title), label + 10, EscapedMarkup(chart.things));
   int y = kTop;
   for (const Row& row : chart.rows) {
     const auto length = static_cast<double>(row.bin.count) / static_cast<double>(most) * kLongest;
@@ -139,8 +126,8 @@ std::string Svg(const Chart& chart) {
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>"
         "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"#3b6fa0\"/>"
         "<text x=\"{:.1f}\" y=\"{}\">{} ({})</text>\n",
-        label, y + 14, Escaped(row.label), label + 10, y, length, kBar, label + 16 + length, y + 14, row.bin.count,
-        row.bin.patients);
+        label, y + 14, EscapedMarkup(row.label), label + 10, y, length, kBar, label + 16 + length, y + 14,
+        row.bin.count, row.bin.patients);
     y += kRow;
   }
   if (chart.rows.empty()) svg += fmt::format("<text x=\"{}\" y=\"{}\">nothing</text>\n", label + 10, y + 14);

@@ -18,9 +18,11 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file_store.h"
+#include "core/round/plan_card.h"
 #include "core/round/round_state.h"
 #include "core/round/run_journal.h"
 #include "hub/aggregate/aggregator.h"
+#include "hub/aggregate/next_model.h"
 #include "hub/screen/screener.h"
 #include "hub/store/spooled_update.h"
 #include "site-node/privacy/privacy_guard.h"
@@ -81,15 +83,9 @@ class Run {
       hospital.guard = std::make_unique<PrivacyGuard>(dir, EgressLimits{}, SystemClock());
       hospitals_.push_back(std::move(hospital));
     }
-    ModelCard card;
-    card.network = plan.network;
-    card.prep = plan.prep;
-    card.patch = plan.train.patch;
-    card.mirror = plan.predict.mirror;
-    card.label = plan.Label().Key() + " " + plan.Label().meaning;
+    ModelCard card = CardOf(plan);
     card.federation = options.federation;
     card.run = options.run;
-    card.seed = static_cast<std::uint64_t>(plan.seed);
     model_ = ParseModel(SerializeModel(card, InitialParameters(plan.network, card.seed)), "the first model");
     state_ = StartRun(plan, options.run, model_.digest);
     if (fs::exists(JournalFile())) {
@@ -207,22 +203,8 @@ class Run {
   }
 
   void Average(const Aggregate& sum) {
-    std::vector<SpooledUpdate> updates;
-    updates.reserve(sum.updates.size());
-    std::vector<UpdateSource> sources;
-    ModelCard card = model_.card;
-    card.version = card.version.Next();
-    card.parent = sum.base;
-    card.sites = std::ssize(sum.updates);
-    card.samples = 0;
-    for (const AcceptedUpdate& accepted : sum.updates) {
-      const SpooledUpdate& update = updates.emplace_back(spool_.at(accepted.id), accepted.id.Text());
-      sources.push_back({WeightOf(plan_.aggregation, accepted.metrics),
-                         [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
-      card.samples += accepted.metrics.samples;
-    }
-    const Parameters next = MakeAggregator(plan_.aggregation)->Combine(model_.parameters, sources);
-    const std::vector<std::byte> bytes = SerializeModel(card, next);
+    const NextModel next = MakeNextModel(state_, sum, model_, [this](const SubmissionId& id) { return spool_.at(id); });
+    const std::vector<std::byte> bytes = SerializeModel(next.card, next.parameters);
     model_ = ParseModel(bytes, "the next model");
     Feed(ModelMade{sum.round, model_.digest, 0});
     Keep(bytes);

@@ -9,24 +9,11 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/readable.h"
 #include "core/base/terminal.h"
 
 namespace consilium {
 namespace {
-
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 std::string Cell(double dice) { return std::isnan(dice) ? "-" : fmt::format("{:.3f}", dice); }
 
@@ -41,14 +28,14 @@ std::string SvgHead(int width, int height) {
 std::string Matrix(std::span<const ModelScores> models) {
   const std::vector<std::string> sites = SitesOf(models.front());
   std::string html = "<table><tr><th>model</th><th>steps</th><th>all</th>";
-  for (const std::string& site : sites) html += "<th>" + Escaped(site) + "</th>";
+  for (const std::string& site : sites) html += "<th>" + EscapedMarkup(site) + "</th>";
   html += "</tr>\n";
   const auto cell = [](double dice) {
     const double share = std::isnan(dice) ? 0 : std::clamp(dice, 0.0, 1.0);
     return fmt::format("<td style=\"background:hsl({:.0f},55%,82%)\">{}</td>", 120 * share, Cell(dice));
   };
   for (const ModelScores& model : models) {
-    html += fmt::format("<tr><td>{}</td><td>{}</td>{}", Escaped(model.model), model.steps,
+    html += fmt::format("<tr><td>{}</td><td>{}</td>{}", EscapedMarkup(model.model), model.steps,
                         cell(BootstrapMean(model.Dice(), {.resamples = 1}).mean));
     for (const std::string& site : sites) html += cell(model.MeanAt(site));
     html += "</tr>\n";
@@ -69,13 +56,14 @@ std::string Dots(std::span<const ModelScores> models) {
   }
   int y = 38;
   for (const ModelScores& model : models) {
-    svg +=
-        fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft - 12, y + 4, Escaped(model.model));
+    svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft - 12, y + 4,
+                       EscapedMarkup(model.model));
     for (const CaseScore& score : model.cases) {
       svg += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{}\" r=\"4\" fill=\"#3b6fa0\" fill-opacity=\"0.5\"><title>{} {}: "
           "{:.3f}</title></circle>\n",
-          kLeft + kWide * score.metrics.dice, y, Escaped(score.site), Escaped(score.name), score.metrics.dice);
+          kLeft + kWide * score.metrics.dice, y, EscapedMarkup(score.site), EscapedMarkup(score.name),
+          score.metrics.dice);
     }
     const MeanInterval mean = BootstrapMean(model.Dice());
     svg += fmt::format(
@@ -118,7 +106,7 @@ std::string Curves(std::span<const LossCurve> curves) {
     svg += fmt::format(
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>"
         "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",
-        points, colour, kLeft + kWide + 14, kTop + 14 + 18 * n, colour, Escaped(curve.model));
+        points, colour, kLeft + kWide + 14, kTop + 14 + 18 * n, colour, EscapedMarkup(curve.model));
     ++n;
   }
   return svg + "</svg>\n";
@@ -261,7 +249,7 @@ std::string CasePicture(const StudyPatient& patient, const LabelMap& prediction,
              "<text x=\"2\" y=\"16\">{}</text>\n<g transform=\"translate(0 24)\">\n"
              "<image width=\"{:.1f}\" height=\"{:.1f}\" preserveAspectRatio=\"none\" "
              "style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>\n",
-             Escaped(title), width, height, Base64(EncodePng(grey, size.x, size.y))) +
+             EscapedMarkup(title), width, height, Base64(EncodePng(grey, size.x, size.y))) +
          Outline(patient.reference, k, "#1f9d3a", pixel, aspect) + Outline(prediction, k, "#d02020", pixel, aspect) +
          "</g></svg>\n";
 }
@@ -269,12 +257,12 @@ std::string CasePicture(const StudyPatient& patient, const LabelMap& prediction,
 std::string ReportPage(const std::string& title, std::span<const ModelScores> models, std::span<const LossCurve> curves,
                        std::span<const std::string> pictures) {
   std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + Escaped(title) +
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + EscapedMarkup(title) +
       "</title><style>body{font:14px DejaVu "
       "Sans,Arial,sans-serif;margin:24px;color:#222}table{border-collapse:collapse}"
       "td,th{border:1px solid #ccc;padding:4px 9px;text-align:right}td:first-child,th:first-child{text-align:left}"
       "svg{margin:4px 14px 4px 0}</style></head><body>\n<h1>" +
-      Escaped(title) +
+      EscapedMarkup(title) +
       "</h1>\n<p>Research use only. Not for diagnosis.</p>\n<h2>Mean Dice of every model at every "
       "hospital</h2>\n" +
       Matrix(models) + "<h2>Each patient (dots), the mean with its 95 % interval (red)</h2>\n" + Dots(models);

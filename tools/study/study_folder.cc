@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_store.h"
+#include "core/round/plan_card.h"
 
 namespace consilium {
 namespace {
@@ -84,14 +85,8 @@ std::optional<TrainedArm> StudyFolder::Find(const std::string& name) const {
 }
 
 void StudyFolder::Keep(const RunPlan& plan, const TrainedArm& arm) {
-  ModelCard card;
-  card.network = plan.network;
-  card.prep = plan.prep;
-  card.patch = plan.train.patch;
-  card.mirror = plan.predict.mirror;
-  card.label = plan.Label().Key() + " " + plan.Label().meaning;
+  ModelCard card = CardOf(plan);
   card.version = ModelVersion(1);
-  card.seed = static_cast<std::uint64_t>(plan.seed);
   const std::vector<std::byte> model = SerializeModel(card, arm.parameters);
   WriteFileDurably(ModelFile(arm.name), model);
   json record = ReadRecord(dir_ / "study.json");

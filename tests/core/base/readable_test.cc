@@ -27,6 +27,10 @@ TEST(Readable, ControlsAreShownAndDoNothing) {
   EXPECT_EQ(Readable("\x9b\xff"), "?\u00ff");
 }
 
+TEST(Readable, MarkupIsEscaped) {
+  EXPECT_EQ(EscapedMarkup("<a b=\"c\"> & d\u00fc"), "&lt;a b=&quot;c&quot;&gt; &amp; d\u00fc");
+}
+
 // Overlong forms, surrogates and what lies above U+10FFFF are no UTF-8; whatever comes in, JSON takes what comes out.
 TEST(Readable, AnyTwoAndThreeBytesCanBePutIntoJson) {
   for (const char* bad : {"\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5"})
