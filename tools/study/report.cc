@@ -44,7 +44,7 @@ std::string Matrix(std::span<const ModelScores> models) {
 }
 
 std::string Dots(std::span<const ModelScores> models) {
-  constexpr int kLeft = 190, kWide = 520, kRow = 26;
+  constexpr int kLeft = 240, kWide = 520, kRow = 26;
   const int height = 40 + kRow * static_cast<int>(models.size());
   std::string svg = SvgHead(kLeft + kWide + 40, height);
   for (int tenth = 0; tenth <= 10; tenth += 2) {
