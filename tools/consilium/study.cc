@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "core/base/error.h"
@@ -47,7 +48,7 @@ struct StudyOptions {
   std::int64_t held_out = kDemoHeldOut;   // and besides
   std::int64_t validation = 1;            // patients of a hospital
   std::int64_t folds = 0, fold = 0;
-  double dirichlet = 0;  // above 0: deal the patients over artificial hospitals
+  std::optional<double> dirichlet;  // alpha: deal the patients over artificial hospitals
   std::int64_t sites = 4;
   int threads = 0;  // 0: one for each core
 
@@ -110,7 +111,7 @@ class Study {
     } else {
       cohorts_ = LoadHospitals(options_.data, of);
     }
-    if (options_.dirichlet > 0) DealPatients();
+    if (options_.dirichlet) DealPatients();
     if (!options_.test.empty()) scored_ = LoadTestPatients(options_.test, plan_.prep);
     if (scored_.empty()) scored_ = cohorts_;
     RequireApart();
@@ -121,7 +122,7 @@ class Study {
     std::vector<Cohort> held_out;
     for (const Cohort& cohort : cohorts_) held_out.push_back({cohort.site, {}, {}, cohort.held_out});
     const bool own = options_.data.empty() || options_.folds > 0;
-    cohorts_ = DealAnew(std::move(cohorts_), {.alpha = options_.dirichlet,
+    cohorts_ = DealAnew(std::move(cohorts_), {.alpha = *options_.dirichlet,
                                               .sites = options_.sites,
                                               .validation = options_.validation,
                                               .fewest = plan_.eligibility.min_patients,
@@ -376,11 +377,13 @@ void AddStudy(CLI::App& app) {
   command->add_option("--seed", options->seed, "instead of the plan's: of phantoms and training");
   command->add_option("--validation", options->validation, "validation patients a hospital, the last by name")
       ->capture_default_str();
-  command->add_option("--folds", options->folds, "hold out every so many-th patient of each hospital, for scoring");
-  command->add_option("--fold", options->fold, "which of them, from 0");
-  command->add_option("--dirichlet", options->dirichlet,
-                      "deal all patients anew over artificial hospitals, by Dirichlet shares of tumour volumes: alpha");
-  command->add_option("--sites", options->sites, "how many of them")->capture_default_str();
+  CLI::Option* folds =
+      command->add_option("--folds", options->folds, "hold out every so many-th patient of each hospital, for scoring");
+  command->add_option("--fold", options->fold, "which of them, from 0")->needs(folds);
+  CLI::Option* dirichlet = command->add_option(
+      "--dirichlet", options->dirichlet,
+      "deal all patients anew over artificial hospitals, by Dirichlet shares of tumour volumes: alpha");
+  command->add_option("--sites", options->sites, "how many of them")->capture_default_str()->needs(dirichlet);
   command->add_option("--patients", options->patients, "phantoms a hospital, 2 of them for validation")
       ->capture_default_str();
   command->add_option("--held-out", options->held_out, "phantoms a hospital besides")->capture_default_str();

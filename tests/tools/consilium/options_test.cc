@@ -57,6 +57,8 @@ TEST_F(Options, StudyRefusesNumbersThatMakeNoStudy) {
   ExpectRefused(study + " --arms pooled,best", "--arms takes pooled, federated and local");
   ExpectRefused(study + " --rule best", "`aggregation.rule` is \"best\"", "fedavg");
   ExpectUsage(study + " --patients many", "--patients");
+  ExpectUsage(study + " --sites 3", "--dirichlet");
+  ExpectUsage(study + " --fold 1", "--folds");
   ExpectRefused("study --out out", "a study needs a plan", "--plan PLAN.toml");
   ExpectRefused(std::string("study --plan ") + kPlan, "a study needs a folder for what comes out", "--out DIR");
   EXPECT_TRUE(fs::is_empty(folder_.path()));
@@ -126,6 +128,10 @@ TEST_F(Options, StudyTrainsScoresGoesOnAndRepeatsItself) {
   const Ran test = Run(study + " --data a/patients/phantoms --out d --test a/patients/held-out --arms pooled");
   EXPECT_EQ(test.exit_code, 0) << test.err;
   EXPECT_THAT(test.out, HasSubstr("Dice on the test patients"));
+  const Ran dealt = Run(study + " --dirichlet 5 --sites 2 --out e --arms federated --json e.json");
+  EXPECT_EQ(dealt.exit_code, 0) << dealt.err;
+  EXPECT_EQ(nlohmann::json::parse(read("e.json"))["steps"], 2 * 3 * 2);
+  ExpectRefused(study + " --dirichlet -1 --out f", "a Dirichlet split takes an alpha above 0");
 }
 
 TEST_F(Options, DemoRefusesNumbersOutOfRange) {
