@@ -215,9 +215,8 @@ TEST_F(ImporterTest, ChangedImagesAreReadAgainAndTheirSamplesGo) {
   const fs::path slice = study / "PET" / "002.dcm";
   const auto time = fs::last_write_time(slice);
   const std::string bytes = ReadFileBytes(slice);
-  fs::remove(slice);  // the same size and time, but another file
-  WriteFileBytes(folder_ / "holds the inode", "x");
-  WriteFileBytes(slice, bytes);
+  WriteFileBytes(folder_ / "new", bytes);  // the same size and time, but another file: both are there at once
+  fs::rename(folder_ / "new", slice);
   fs::last_write_time(slice, time);
   const ImportReport report = library->Import(images_);
   EXPECT_THAT(report.changed, ElementsAre(CaseOf(*library, "AW-001").id));
