@@ -59,8 +59,12 @@ struct StudyOptions {
     Require(!out.empty(), "a study needs a folder for what comes out", "Give it: --out DIR");
     Require(patients >= 3, "a study needs 3 or more phantom patients a hospital: 2 are for validation");
     Require(held_out >= 1, "a study needs at least one held-out patient a hospital");
-    Require(validation >= 1, "a hospital's own training is chosen by its validation patients: at least one",
-            "Give --validation 1 or more.");
+    Require(validation >= 0, "a negative number of validation patients");
+    Require(validation >= 1 || !Has("local"),
+            "a hospital's own training is chosen by its validation patients: at least one",
+            "Give --validation 1 or more, or --arms pooled,federated.");
+    Require(validation >= 1 || folds > 0 || !test.empty(), "without validation patients nobody is scored",
+            "Give --validation 1 or more, --folds, or --test.");
     Require(threads >= 0, "a negative number of threads");
     Require(folds == 0 || (folds >= 2 && fold >= 0 && fold < folds), "--fold takes 0 to --folds minus 1",
             "Give --folds 4 --fold 0, then 1, 2 and 3, each with another --out.");
@@ -83,6 +87,9 @@ class Study {
     if (options_.seed != 0) plan_.seed = options_.seed;
     if (!options_.rule.empty()) plan_.aggregation.rule = options_.rule;
     RequireKnownRule(plan_);
+    Require(options_.validation > 0 || (plan_.target_dice == 0 && plan_.patience == 0),
+            "the plan's target_dice and patience are measured on validation patients, and there are none",
+            "Give --validation 1 or more, or set both to 0 in the plan.");
     if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
@@ -221,19 +228,33 @@ class Study {
     } else {
       arm = train();
       folder_->Keep(plan_, *arm);
+      fs::remove_all(UnderWay());
     }
     Add(*arm);
+  }
+
+  // Trainings that are not done yet.
+  fs::path UnderWay() const {
+    const fs::path dir = options_.out / "under-way";
+    fs::create_directories(dir);
+    return dir;
   }
 
   void Pooled(const Parameters& first) {
     TrainOrFind("pooled", [&] {
       ProgressLine line(std::cerr, StyleOf(stderr), "pooled");
       const auto begun = std::chrono::steady_clock::now();
+      double before = -1;  // share of a call that was stopped
+      TrainOptions options;
+      options.compute = {Device{}, options_.threads, plan_.train.precision};
+      options.keep = UnderWay() / "pooled.safetensors";
       const LocalModel model = TrainPooled(
-          plan_, first, cohorts_, {Device{}, options_.threads, plan_.train.precision},
+          plan_, first, cohorts_, options,
           [&](double share, double loss) {
+            if (before < 0) before = share;
             const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-            line.Update(share, fmt::format("loss {:.3f}, {:.0f} s left", loss, seconds * (1 - share) / share));
+            const double left = share > before ? seconds * (1 - share) / (share - before) : 0;
+            line.Update(share, fmt::format("loss {:.3f}, {:.0f} s left", loss, left));
           },
           stop_);
       line.Finish(fmt::format("{} steps, {:.0f} s", model.steps, model.seconds));
@@ -279,7 +300,7 @@ class Study {
     if (!all_there) {
       ProgressLine line(std::cerr, StyleOf(stderr), "local");
       const auto models = BestLocalModels(
-          plan_, first, cohorts_, options_.threads,
+          plan_, first, cohorts_, {options_.threads, UnderWay()},
           [&](std::int64_t done, std::int64_t all) {
             line.Update(static_cast<double>(done) / static_cast<double>(all),
                         fmt::format("{} of {} trainings", done, all));
@@ -289,6 +310,7 @@ class Study {
       for (const LocalModel& model : models) {
         folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, model.loss});
       }
+      fs::remove_all(UnderWay());
     }
     for (const std::string& name : names) Add(*folder_->Find(name));
   }

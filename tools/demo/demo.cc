@@ -257,7 +257,7 @@ void Demo::Alone() {
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     const Parameters first = InitialParameters(plan_.network, static_cast<std::uint64_t>(plan_.seed));
     const std::vector<LocalModel> models =
-        BestLocalModels(plan_, first, cohorts_, threads, [&](std::int64_t done, std::int64_t all) {
+        BestLocalModels(plan_, first, cohorts_, {.threads = threads}, [&](std::int64_t done, std::int64_t all) {
           line.Update(static_cast<double>(done) / static_cast<double>(all));
         });
     for (const LocalModel& model : models) {

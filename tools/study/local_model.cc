@@ -2,11 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/study/local_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -16,8 +19,12 @@
 #include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 #include "learning/trainer.h"
+#include "tools/study/training_state.h"
 
 namespace consilium {
+
+namespace fs = std::filesystem;
+
 DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
 }
@@ -51,9 +58,10 @@ std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& paramet
 
 namespace {
 
-// One training in plan.rounds stretches, so that its loss can be followed. Stretches draw what one long training draws.
+// One training in plan.rounds stretches, so that its loss can be followed and a stop costs one stretch at most.
+// Stretches draw what one long training draws.
 LocalModel TrainInStretches(const RunPlan& plan, const Parameters& first, std::span<const Sample> samples,
-                            LocalModel model, const ComputeOptions& compute,
+                            LocalModel model, const TrainOptions& options,
                             const std::function<void(double, double)>& progress, const std::stop_token& stop) {
   Require(
       model.steps > 0 && model.steps % plan.rounds == 0,
@@ -61,42 +69,48 @@ LocalModel TrainInStretches(const RunPlan& plan, const Parameters& first, std::s
   TrainPlan train = plan.train;
   train.steps = model.steps / plan.rounds;
   train.proximal = 0;
-  Trainer trainer(plan.network, plan.prep, compute);
-  TrainPosition position{0, model.steps, SiteSeed(plan, SiteId(model.site))};
-  model.parameters = first;
-  OptimizerState optimizer;
-  for (; position.first_step < model.steps; position.first_step += train.steps) {
+  Trainer trainer(plan.network, plan.prep, options.compute);
+  const std::string training = model.site + ", " + std::to_string(model.steps) + " steps of " + DigestOf(plan).Hex();
+  std::optional<TrainingState> kept;
+  if (!options.keep.empty()) kept = FindTraining(training, options.keep);
+  TrainingState state = kept ? std::move(*kept) : TrainingState{training, first, {}, 0, 0, {}};
+  while (state.steps < model.steps) {
+    const TrainPosition position{state.steps, model.steps, SiteSeed(plan, SiteId(model.site))};
     TrainOutcome outcome =
-        trainer.Train(model.parameters, optimizer, samples, train, position, stop, [&](const TrainProgress& at) {
+        trainer.Train(state.parameters, state.optimizer, samples, train, position, stop, [&](const TrainProgress& at) {
           if (progress) {
-            progress(static_cast<double>(position.first_step + at.step) / static_cast<double>(model.steps),
-                     at.mean_loss);
+            progress(static_cast<double>(state.steps + at.step) / static_cast<double>(model.steps), at.mean_loss);
           }
         });
-    model.parameters = std::move(outcome.parameters);
-    optimizer = std::move(outcome.optimizer);
-    model.loss.push_back(outcome.mean_loss);
-    model.seconds += outcome.seconds;
+    state.parameters = std::move(outcome.parameters);
+    state.optimizer = std::move(outcome.optimizer);
+    state.steps += outcome.steps;
+    state.seconds += outcome.seconds;
+    state.loss.push_back(outcome.mean_loss);
+    if (!options.keep.empty()) KeepTraining(state, options.keep);
   }
+  model.parameters = std::move(state.parameters);
+  model.loss = std::move(state.loss);
+  model.seconds = state.seconds;
   return model;
 }
 
 }  // namespace
 
 LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
-                      const ComputeOptions& compute, std::stop_token stop) {
+                      const TrainOptions& options, std::stop_token stop) {
   std::vector<Sample> samples;
   for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
   LocalModel model;
   model.site = cohort.site;
   model.steps = steps;
-  model = TrainInStretches(plan, first, samples, std::move(model), compute, {}, stop);
-  model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, compute, stop));
+  model = TrainInStretches(plan, first, samples, std::move(model), options, {}, stop);
+  model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, options.compute, stop));
   return model;
 }
 
 LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                       const ComputeOptions& compute, const std::function<void(double, double)>& progress,
+                       const TrainOptions& options, const std::function<void(double, double)>& progress,
                        std::stop_token stop) {
   std::vector<Sample> samples;
   for (const Cohort& cohort : cohorts) {
@@ -105,11 +119,12 @@ LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<c
   LocalModel model;
   model.site = "pooled";
   model.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());
-  return TrainInStretches(plan, first, samples, std::move(model), compute, progress, stop);
+  return TrainInStretches(plan, first, samples, std::move(model), options, progress, stop);
 }
 
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                        const LocalModelsOptions& options,
+                                        const std::function<void(std::int64_t, std::int64_t)>& progress,
                                         std::stop_token stop) {
   const std::int64_t own = plan.TotalSteps(), all = own * static_cast<std::int64_t>(cohorts.size());
   // Longest first, so that no thread is left with a long training at the end.
@@ -123,9 +138,12 @@ std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& f
   const auto work = [&] {
     for (std::size_t job = next++; job < models.size() && !ends.stop_requested(); job = next++) {
       const Cohort& cohort = cohorts[job % cohorts.size()];
+      const std::int64_t steps = job < cohorts.size() ? all : own;
+      TrainOptions train;
+      train.compute = {Device{}, 1, plan.train.precision};
+      if (!options.keep.empty()) train.keep = options.keep / fmt::format("{}-{}.safetensors", cohort.site, steps);
       try {
-        models[job] = TrainAlone(plan, first, cohort, job < cohorts.size() ? all : own,
-                                 {Device{}, 1, plan.train.precision}, ends.get_token());
+        models[job] = TrainAlone(plan, first, cohort, steps, train, ends.get_token());
       } catch (const std::exception&) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
@@ -139,9 +157,10 @@ std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& f
   };
   {
     std::vector<std::jthread> pool;
-    for (int i = 0; i < threads; ++i) pool.emplace_back(work);
+    for (int i = 0; i < options.threads; ++i) pool.emplace_back(work);
   }
   if (failure) std::rethrow_exception(failure);
+  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "training was stopped between two trainings");
 
   std::vector<LocalModel> best;
   for (std::size_t i = 0; i < cohorts.size(); ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <stop_token>
@@ -29,10 +30,17 @@ struct LocalModel {
   double seconds = 0;
 };
 
+// Where a training runs, and the file in which it is kept after each stretch, so that the same call goes on after a
+// stop; empty: nowhere.
+struct TrainOptions {
+  ComputeOptions compute;
+  std::filesystem::path keep = {};
+};
+
 // One training on all hospitals' patients together, as if they could be pooled: the federation's total of steps, on
-// `compute.threads` threads. `progress` is called with the share done and the mean loss of its present stretch.
+// `options.compute.threads` threads. `progress` is called with the share done and the mean loss of its present stretch.
 LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                       const ComputeOptions& compute, const std::function<void(double, double)>& progress,
+                       const TrainOptions& options, const std::function<void(double, double)>& progress,
                        std::stop_token stop = {});
 
 // What a site node would write into a SEG: probability on the PET grid, threshold 0.5, specks left out. Every Dice of a
@@ -50,13 +58,18 @@ DiceSummary Summary(std::span<const double> dice);
 // Trains one hospital alone for `steps` steps from `first`. Throws Error(kInvalidArgument) unless plan.rounds divides
 // them.
 LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort& cohort, std::int64_t steps,
-                      const ComputeOptions& compute, std::stop_token stop = {});
+                      const TrainOptions& options, std::stop_token stop = {});
+
+struct LocalModelsOptions {
+  int threads = 1;                  // trainings side by side, each on one processor thread: the result is the same
+  std::filesystem::path keep = {};  // folder of their TrainOptions::keep; empty: nowhere
+};
 
 // Every hospital alone, twice: with the steps it takes in the federation, and with the federation's total. The better
-// on its own validation patients counts. `threads` trainings run side by side, each on one processor thread, so the
-// result does not depend on it. `progress` is called with trainings done and all.
+// on its own validation patients counts. `progress` is called with trainings done and all.
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                                        int threads, const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                        const LocalModelsOptions& options,
+                                        const std::function<void(std::int64_t, std::int64_t)>& progress,
                                         std::stop_token stop = {});
 
 }  // namespace consilium

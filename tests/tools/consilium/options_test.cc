@@ -51,7 +51,9 @@ TEST_F(Options, StudyRefusesNumbersThatMakeNoStudy) {
   const std::string study = std::string("study --out out --plan ") + kPlan;
   ExpectRefused(study + " --patients 2", "3 or more phantom patients");
   ExpectRefused(study + " --held-out 0", "at least one held-out patient");
-  ExpectRefused(study + " --validation 0", "at least one", "--validation 1");
+  ExpectRefused(study + " --validation 0", "at least one", "--arms pooled,federated");
+  ExpectRefused(study + " --validation 0 --arms pooled", "nobody is scored", "--folds");
+  ExpectRefused(study + " --validation -1 --arms pooled", "a negative number", "");
   ExpectRefused(study + " --threads -1", "negative number of threads");
   ExpectRefused(study + " --folds 4 --fold 4", "--fold takes 0 to --folds minus 1", "--folds 4 --fold 0");
   ExpectRefused(study + " --arms pooled,best", "--arms takes pooled, federated and local");

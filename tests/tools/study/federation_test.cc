@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/file_store.h"
 #include "core/base/random.h"
 #include "core/model/network_spec.h"
+#include "core/model/safetensors.h"
 #include "core/round/site_seed.h"
 #include "learning/trainer.h"
 #include "tests/support/temporary_folder.h"
@@ -48,6 +51,16 @@ Cohort BrightCubes(const std::string& site, std::uint64_t seed) {
   return cohort;
 }
 
+template <class F>
+std::string ErrorOf(const F& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return std::string(error.what()) + " | " + error.next_step();
+  }
+  return "no error";
+}
+
 RunPlan SmallPlan() {
   RunPlan plan;
   plan.name = "small";
@@ -71,15 +84,6 @@ class SimulateFederationTest : public testing::Test {
     options.dir = folder_ / "federation";
     options.threads = threads;
     return SimulateFederation(plan, cohorts, options, progress, stop);
-  }
-  template <class F>
-  static std::string ErrorOf(const F& f) {
-    try {
-      f();
-    } catch (const Error& error) {
-      return std::string(error.what()) + " | " + error.next_step();
-    }
-    return "no error";
   }
   TemporaryFolder folder_;
 };
@@ -110,7 +114,7 @@ TEST_F(SimulateFederationTest, OneHospitalIsTheSameAsTrainingAloneUpToTheExactSu
   const auto federated = Simulate(plan, cohorts);
   Cohort alone = cohorts[0];
   alone.validation.clear();
-  const LocalModel local = TrainAlone(plan, first, alone, plan.TotalSteps(), {Device{}, 1, "float32"});
+  const LocalModel local = TrainAlone(plan, first, alone, plan.TotalSteps(), {{Device{}, 1, "float32"}});
   const double difference = Difference(federated.model.parameters, local.parameters).Norm();
   EXPECT_LT(difference, 0.02 * Difference(local.parameters, first).Norm());
 }
@@ -129,7 +133,7 @@ TEST_F(SimulateFederationTest, RoundsOfGradientsArePooledSteps) {
   both.training.insert(both.training.end(), cohorts[1].training.begin(), cohorts[1].training.end());
   both.validation.clear();
   const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
-  const LocalModel pooled = TrainAlone(plan, first, both, 3, {Device{}, 1, "float32"});
+  const LocalModel pooled = TrainAlone(plan, first, both, 3, {{Device{}, 1, "float32"}});
   const Parameters difference = Difference(federated, pooled.parameters);
   for (const NamedArray& array : difference.arrays)
     for (const float value : array.values) ASSERT_LT(std::abs(value), 1e-6) << array.name;
@@ -146,7 +150,7 @@ TEST_F(SimulateFederationTest, UpdatesWeighWhatThePlanSays) {
   const auto change_of = [&](const Cohort& cohort) {
     Cohort alone = cohort;
     alone.validation.clear();
-    return Difference(TrainAlone(plan, first, alone, plan.train.steps, {Device{}, 1, "float32"}).parameters, first);
+    return Difference(TrainAlone(plan, first, alone, plan.train.steps, {{Device{}, 1, "float32"}}).parameters, first);
   };
   const Parameters east = change_of(cohorts[0]), west = change_of(cohorts[1]);
   for (const double share : {4.0 / 7, 0.5}) {
@@ -225,7 +229,7 @@ TEST(Pooled, StretchesAreOneTraining) {
   const TrainOutcome long_one =
       trainer.Train(first, {}, samples, train, {0, 20, SiteSeed(plan, SiteId("east"))}, {}, {});
   plan.train.proximal = 1;
-  const LocalModel alone = TrainAlone(plan, first, cohort, 20, compute);
+  const LocalModel alone = TrainAlone(plan, first, cohort, 20, {compute});
   EXPECT_EQ(alone.parameters, long_one.parameters);
   ASSERT_EQ(alone.loss.size(), 4U);
   EXPECT_NEAR((alone.loss[0] + alone.loss[1] + alone.loss[2] + alone.loss[3]) / 4, long_one.mean_loss, 1e-6);
@@ -237,13 +241,76 @@ TEST(Pooled, TakesTheFederationsStepsOverAllHospitals) {
   const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
   double share = 0;
   const LocalModel pooled =
-      TrainPooled(plan, first, cohorts, {Device{}, 1, "float32"}, [&](double done, double) { share = done; });
+      TrainPooled(plan, first, cohorts, {{Device{}, 1, "float32"}}, [&](double done, double) { share = done; });
   EXPECT_EQ(pooled.steps, 2 * plan.TotalSteps());
   EXPECT_EQ(share, 1);
   ASSERT_EQ(pooled.loss.size(), 4U);
   EXPECT_LT(pooled.loss.back(), pooled.loss.front() - 0.1);
-  EXPECT_EQ(TrainPooled(plan, first, cohorts, {Device{}, 1, "float32"}, [](double, double) {}).parameters,
+  EXPECT_EQ(TrainPooled(plan, first, cohorts, {{Device{}, 1, "float32"}}, [](double, double) {}).parameters,
             pooled.parameters);
+}
+
+// Stopped within the third stretch and called again: the same bits, and the first two stretches are not trained anew.
+TEST(Pooled, GoesOnAfterAStop) {
+  const TemporaryFolder folder;
+  RunPlan plan = SmallPlan();
+  plan.train.optimizer = "adamw";
+  plan.train.average = 0.9;
+  const Parameters first = InitialParameters(plan.network, 1);
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  TrainOptions options;
+  options.compute = {Device{}, 1, "float32"};
+  options.keep = folder / "pooled.safetensors";
+  const LocalModel whole = TrainPooled(plan, first, cohorts, {options.compute}, {});
+  std::stop_source stop;
+  double share = 0;
+  const auto stop_late = [&](double done, double) {
+    share = done;
+    if (done > 0.5) stop.request_stop();
+  };
+  EXPECT_THAT(ErrorOf([&] { TrainPooled(plan, first, cohorts, options, stop_late, stop.get_token()); }),
+              testing::HasSubstr("stopped"));
+  ASSERT_LT(share, 1);
+  double first_share = 2;
+  const LocalModel rest = TrainPooled(plan, first, cohorts, options,
+                                      [&](double done, double) { first_share = std::min(first_share, done); });
+  EXPECT_GT(first_share, 0.5);
+  EXPECT_EQ(rest.parameters, whole.parameters);
+  EXPECT_EQ(rest.loss, whole.loss);
+  RunPlan other = plan;
+  other.train.learning_rate = 0.5;
+  EXPECT_THAT(ErrorOf([&] { TrainPooled(other, first, cohorts, options, {}); }),
+              testing::AllOf(testing::HasSubstr("is of another training"), testing::HasSubstr("Remove it")));
+  WriteFileDurably(options.keep, SerializeParameters(first, {}));
+  EXPECT_THAT(ErrorOf([&] { TrainPooled(plan, first, cohorts, options, {}); }),
+              testing::HasSubstr("is no training that was stopped"));
+}
+
+// Both trainings of each hospital are kept apart, and found again.
+TEST(LocalModels, GoOnAfterAStop) {
+  const TemporaryFolder folder;
+  const RunPlan plan = SmallPlan();
+  const Parameters first = InitialParameters(plan.network, 1);
+  const std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  const auto whole = BestLocalModels(plan, first, cohorts, {}, [](std::int64_t, std::int64_t) {});
+  std::stop_source stop;
+  EXPECT_THAT(ErrorOf([&] {
+                BestLocalModels(
+                    plan, first, cohorts, {1, folder.path()},
+                    [&](std::int64_t done, std::int64_t) {
+                      if (done == 2) stop.request_stop();
+                    },
+                    stop.get_token());
+              }),
+              testing::HasSubstr("stopped"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "east-40.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "west-40.safetensors"));
+  const auto rest = BestLocalModels(plan, first, cohorts, {1, folder.path()}, [](std::int64_t, std::int64_t) {});
+  ASSERT_EQ(rest.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(rest[i].parameters, whole[i].parameters);
+    EXPECT_EQ(rest[i].steps, whole[i].steps);
+  }
 }
 
 }  // namespace

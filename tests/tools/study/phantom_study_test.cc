@@ -54,7 +54,8 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
   // No straw men: at home each hospital's own model is good; only elsewhere it is not.
   const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
   double best = 0;
-  for (const LocalModel& model : BestLocalModels(plan, first, cohorts, 2, [](std::int64_t, std::int64_t) {})) {
+  for (const LocalModel& model :
+       BestLocalModels(plan, first, cohorts, {.threads = 2}, [](std::int64_t, std::int64_t) {})) {
     double sum = 0;
     for (const Cohort& cohort : cohorts) {
       const DiceSummary dice =

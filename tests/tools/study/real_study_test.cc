@@ -64,7 +64,8 @@ TEST(RealStudy, TheFederationBeatsTheMeanOfTheHospitalsAndAThreshold) {
   const auto federation = SimulateFederation(plan, cohorts, {.dir = folder / "federation", .threads = 2}, {});
   const double federated = Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, compute)).Mean();
   double mean = 0;
-  for (const LocalModel& model : BestLocalModels(plan, first, cohorts, 2, [](std::int64_t, std::int64_t) {})) {
+  for (const LocalModel& model :
+       BestLocalModels(plan, first, cohorts, {.threads = 2}, [](std::int64_t, std::int64_t) {})) {
     mean +=
         Summary(DiceOnPetGrid(plan, model.parameters, held_out, compute)).Mean() / static_cast<double>(cohorts.size());
   }
