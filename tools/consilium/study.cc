@@ -97,6 +97,7 @@ class Study {
     const auto begun = std::chrono::steady_clock::now();
     LoadAll();
     folder_ = std::make_unique<StudyFolder>(options_.out, StudyIdentity(plan_, cohorts_));
+    WriteFileDurably(options_.out / "plan.toml", ToToml(plan_));
     Baselines();
     const Parameters first = InitialParameters(plan_.network, static_cast<std::uint64_t>(plan_.seed));
     if (options_.Has("pooled")) Pooled(first);
