@@ -26,8 +26,7 @@ DiceSummary Evaluate(Predictor& predictor, std::span<const Sample> samples, cons
                      std::stop_token stop) {
   DiceSummary summary;
   for (const Sample& sample : samples) {
-    summary.sum += DiceOf(predictor.Predict(sample, options, stop), sample);
-    ++summary.cases;
+    Add(summary, DiceOf(predictor.Predict(sample, options, stop), sample));
   }
   return summary;
 }

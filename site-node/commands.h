@@ -46,6 +46,7 @@ struct PredictCommandOptions {
   std::string role = "held-out";               // a CaseRole, or one of kCaseChoices
   std::optional<std::int64_t> patch;
   bool queue_for_pacs = false;
+  bool maps = false;  // also probability and entropy of each voxel
   bool json = false;
 };
 

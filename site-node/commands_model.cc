@@ -19,6 +19,7 @@
 #include "core/round/plan_card.h"
 #include "imaging/dicom/seg_writer.h"
 #include "imaging/findings/segmentation_metrics.h"
+#include "imaging/prepare/nifti.h"
 #include "site-node/commands.h"
 #include "site-node/node.h"
 #include "site-node/outbox/outbox.h"
@@ -114,7 +115,7 @@ struct OwnPredictor {
     const Sample sample = library.Prepared(id, model->card.prep);
     const CaseImages images = library.Images(id);
     const LabelMap* reference = images.reference ? &*images.reference : nullptr;
-    Prediction prediction = PredictCase(*predictor, *model, {sample, images.pet, reference},
+    Prediction prediction = PredictCase(*predictor, *model, {sample, images.pet, reference, &probability},
                                         {.patch = patch, .mirror = model->card.mirror}, {}, SystemClock());
     if (store) store->Put(prediction);
     return {prediction.model,   prediction.version, std::move(prediction.labels), std::move(prediction.lesions),
@@ -127,6 +128,7 @@ struct OwnPredictor {
   std::shared_ptr<const GlobalModel> model;
   std::int64_t patch = 0;
   std::unique_ptr<Predictor> predictor;
+  ProbabilityMap probability;  // of the case that was predicted last, on the PET's grid
 };
 
 nlohmann::json ToJson(const CaseRecord& record, const PredictionView& prediction, const std::filesystem::path& seg) {
@@ -252,9 +254,9 @@ void PrintPredicted(const Predicted& predicted, const nlohmann::json& result, co
       std::cout << fmt::format("Dice on {} held-out cases: {:.3f}\n", predicted.dices.size(),
                                result["held_out_dice"].get<double>());
     std::cout << fmt::format(
-        "In {}: the SEG files, predictions.csv (this table), predictions.json (every lesion).\n"
+        "In {}: the SEG files, predictions.csv (this table), predictions.json (every lesion){}.\n"
         "Research use only. Not for diagnosis.\n",
-        options.out.string());
+        options.out.string(), options.maps ? ", maps of probability and entropy" : "");
   }
   std::cout << std::flush;
 }
@@ -271,6 +273,8 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
   std::optional<OwnPredictor> own;
   PredictFunction predict;
   if (!options.model && DirectoryLock::Held(place)) {
+    Require(!options.maps, "the running service predicts, and it hands out no maps",
+            "Give the model's file, so that this command predicts itself: --model FILE");
     predict = [&](const CaseId& id) { return AskForPrediction(place.socket(), id); };
   } else {
     own.emplace(place, settings, library, options);
@@ -291,6 +295,11 @@ void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options
     };
     const std::filesystem::path seg = options.out / (record.id.text() + ".dcm");
     write(seg);
+    if (options.maps) {
+      const ProbabilityMap& map = own->probability;
+      WriteNifti(options.out / (record.id.text() + "-probability.nii.gz"), map.grid, map.tumour);
+      WriteNifti(options.out / (record.id.text() + "-entropy.nii.gz"), map.grid, EntropyMap(map));
+    }
     if (options.queue_for_pacs) outbox.Put(record.id, prediction.model, write);
     predicted.Add(record, prediction, seg);
   };

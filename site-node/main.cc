@@ -48,6 +48,7 @@ struct Arguments {
   consilium::LabelGiven label;
   std::int64_t version = 0;
   bool queue = false;
+  bool maps = false;
   std::string reader, reader_file, panel, which = "latest";
 };
 
@@ -191,6 +192,7 @@ void AddPredict(CLI::App& app, Arguments& a) {
   predict->add_option("--role", a.role, "which cases")->check(CLI::IsMember(RoleChoices()))->capture_default_str();
   const CLI::Option* patch =
       predict->add_option("--patch", a.patch, "edge of a tile in voxels (default: the model's own)");
+  predict->add_flag("--maps", a.maps, "also write probability and entropy of each voxel (NIfTI, on the PET's grid)");
   predict->add_flag("--send", a.queue, "also queue the SEG files for the PACS (outbox)");
   predict->add_flag("--json", a.json, "print JSON");
   predict->callback([&a, model, one, patch] {
@@ -202,6 +204,7 @@ void AddPredict(CLI::App& app, Arguments& a) {
       options.role = a.role;
       options.patch = Optional(patch, a.patch);
       options.queue_for_pacs = a.queue;
+      options.maps = a.maps;
       options.json = a.json;
       consilium::RunPredict(place, options);
       return 0;

@@ -31,6 +31,9 @@ void RequireSensible(const DiceSummary& dice, std::string_view what) {
 
 void RequireSensible(const TrainMetrics& metrics, std::string_view what) {
   RequireSensible(metrics.validation, what);
+  RequireSensible(metrics.largest, what);
+  Require(metrics.largest.cases == 0 || metrics.largest.cases == metrics.validation.cases,
+          std::string(what) + ": largest parts were measured on other cases than predictions");
   Require(std::isfinite(metrics.loss), std::string(what) + ": the loss is not a finite number");
   Require(metrics.steps >= 0, std::string(what) + ": the number of steps is negative");
   Require(metrics.samples >= 1, std::string(what) + ": it comes from no training patient");

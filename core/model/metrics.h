@@ -32,8 +32,16 @@ struct TrainMetrics {
   DiceSummary validation;    // of the round's INCOMING global model, by case of the site's validation patients
   double seconds = 0;
   TrainedWith with = {};
+  // As `validation`, but of each prediction's largest connected part alone; no cases: it was not measured.
+  DiceSummary largest = {};
   friend bool operator==(const TrainMetrics&, const TrainMetrics&) = default;
 };
+
+// One case more.
+inline void Add(DiceSummary& summary, double dice) {
+  summary.sum += dice;
+  ++summary.cases;
+}
 
 // Pools the cases of two summaries.
 DiceSummary Merge(const DiceSummary& a, const DiceSummary& b);

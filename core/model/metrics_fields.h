@@ -20,6 +20,8 @@ void VisitMetrics(V& v, Metrics& metrics) {
   v.NewField("precision", metrics.with.precision);
   v.NewField("device", metrics.with.device);
   v.NewField("threads", metrics.with.threads);
+  v.NewField("largest_dice_sum", metrics.largest.sum);
+  v.NewField("largest_dice_cases", metrics.largest.cases);
 }
 
 }  // namespace consilium

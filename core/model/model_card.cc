@@ -23,6 +23,7 @@ void VisitCard(V& v, Card& card) {
   v.Section("prep", card.prep);
   v.NewField("patch", card.patch);
   v.NewField("mirror", card.mirror);
+  v.NewField("largest_only", card.largest_only);
   v.NewField("label", card.label);
   v.Field("federation", card.federation);
   v.Field("run", card.run);

@@ -21,9 +21,10 @@ namespace consilium {
 // What a model is and what data it may meet; travels inside the model's safetensors metadata, as JSON.
 struct ModelCard {
   NetworkSpec network;
-  PrepPlan prep;            // a sample prepared by another plan is refused (compared by digest)
-  std::int64_t patch = 48;  // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
-  bool mirror = false;      // its tiles are predicted flipped along every set of axes too: PredictPlan::mirror
+  PrepPlan prep;              // a sample prepared by another plan is refused (compared by digest)
+  std::int64_t patch = 48;    // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
+  bool mirror = false;        // its tiles are predicted flipped along every set of axes too: PredictPlan::mirror
+  bool largest_only = false;  // of a prediction, only the largest connected part counts: PredictPlan::components
   std::string label = kNeoplasm.Key() + " " + kNeoplasm.meaning;  // what it finds: the plan's; older files mean this
   FederationId federation;
   RunId run;

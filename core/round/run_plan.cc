@@ -81,6 +81,8 @@ void RunPlan::Validate() const {
           "`aggregation.weight` must be patients or steps");
   Require(aggregation.max_update_norm > 0 && aggregation.max_update_norm <= 1e9,
           "`aggregation.max_update_norm` must be above 0 and at most 1e9");
+  Require(predict.components == "all" || predict.components == "largest" || predict.components == "validation",
+          "`predict.components` must be all, largest or validation");
   network.Validate();
   prep.Validate();
   train.Validate();

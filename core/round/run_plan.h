@@ -54,12 +54,16 @@ struct AggregationPlan {
   friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
 };
 
-// How patients are predicted with the models of the run. The validation Dice of rounds is measured without mirroring.
+// How patients are predicted with the models of the run. The validation Dice of rounds is measured without either.
 struct PredictPlan {
   bool mirror = false;
+  std::string components = "all";  // of each prediction | largest | validation: decided by the validation patients
   template <class V>
   void Visit(V& v) {
     v.Field("mirror", mirror, "predict each tile flipped along every set of axes too: eight times the work");
+    v.Field("components", components,
+            "which connected parts of a prediction stay: all, the largest, or validation: the largest alone where all "
+            "sites' validation patients have the higher mean Dice so");
   }
   friend bool operator==(const PredictPlan&, const PredictPlan&) = default;
 };

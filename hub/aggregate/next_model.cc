@@ -20,6 +20,7 @@ NextModel MakeNextModel(const RunState& state, const Aggregate& sum, const Globa
   next.card.parent = sum.base;
   next.card.sites = std::ssize(sum.updates);
   next.card.samples = 0;
+  DiceSummary whole, largest;  // of the model before, on the same validation cases
   std::vector<SpooledUpdate> updates;
   updates.reserve(sum.updates.size());
   std::vector<UpdateSource> sources;
@@ -28,7 +29,12 @@ NextModel MakeNextModel(const RunState& state, const Aggregate& sum, const Globa
     sources.push_back({WeightOf(state.plan.aggregation, accepted.metrics),
                        [&update](std::int64_t first, std::span<float> values) { update.Read(first, values); }});
     next.card.samples += accepted.metrics.samples;
+    if (accepted.metrics.largest.cases == 0) continue;
+    whole = Merge(whole, accepted.metrics.validation);
+    largest = Merge(largest, accepted.metrics.largest);
   }
+  if (state.plan.predict.components == "validation" && largest.cases > 0)
+    next.card.largest_only = largest.sum > whole.sum;
   next.parameters = MakeAggregator(state.plan.aggregation)->Combine(base.parameters, sources);
   return next;
 }

@@ -80,4 +80,30 @@ LesionList FindLesions(const LabelMap& mask, const Volume& pet, const Probabilit
   return out;
 }
 
+namespace {
+
+LabelMap MaskOf(const ProbabilityMap& probability, double threshold) {
+  LabelMap mask{probability.grid, {}};
+  mask.voxels.reserve(probability.tumour.size());
+  for (const float p : probability.tumour) mask.voxels.push_back(static_cast<double>(p) >= threshold ? 1 : 0);
+  return mask;
+}
+
+}  // namespace
+
+void KeepLargest(ProbabilityMap& probability, double threshold) {
+  const Components components = FindComponents(MaskOf(probability, threshold));
+  if (components.voxels.size() < 2) return;
+  const auto largest = std::max_element(components.voxels.begin(), components.voxels.end());
+  const auto keep = static_cast<std::uint32_t>(largest - components.voxels.begin()) + 1;
+  for (std::size_t v = 0; v < components.number.size(); ++v) {
+    if (components.number[v] != 0 && components.number[v] != keep) probability.tumour[v] = 0;
+  }
+}
+
+LesionList LesionsOf(ProbabilityMap on_pet, const Volume& pet, bool largest_only) {
+  if (largest_only) KeepLargest(on_pet);
+  return FindLesions(MaskOf(on_pet, 0.5), pet, &on_pet, kSmallestLesionMl);
+}
+
 }  // namespace consilium

@@ -20,4 +20,12 @@ inline constexpr double kSmallestLesionMl = 0.1;
 LesionList FindLesions(const LabelMap& mask, const Volume& pet, const ProbabilityMap* probability,
                        double min_volume_ml = 0);
 
+// Sets the probability to 0 in every connected part of what reaches `threshold` but the largest one. Parts of the same
+// size: the one that comes first in storage stays.
+void KeepLargest(ProbabilityMap& probability, double threshold = 0.5);
+
+// What a prediction shows of a patient: the lesions where the probability, on the PET's grid, reaches 0.5, specks left
+// out; of the largest connected part alone if the model's card says so.
+LesionList LesionsOf(ProbabilityMap on_pet, const Volume& pet, bool largest_only);
+
 }  // namespace consilium

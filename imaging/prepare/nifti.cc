@@ -240,6 +240,13 @@ void WriteNifti(const std::filesystem::path& file, const LabelMap& map) {
   Write(file, image.GetPointer());
 }
 
+void WriteNifti(const std::filesystem::path& file, const Geometry& grid, std::span<const float> values) {
+  Require(grid.size.count() == static_cast<std::int64_t>(values.size()), "values do not fill the grid");
+  auto image = MakeImage<float>(grid);
+  std::copy(values.begin(), values.end(), image->GetBufferPointer());
+  Write(file, image.GetPointer());
+}
+
 LabelMap ReadNiftiLabelMap(const std::filesystem::path& file) {
   NiftiFile nifti(file);
   return {nifti.geometry(), nifti.Voxels()};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 
 #include "core/data/label_map.h"
 #include "core/data/volume.h"
@@ -14,6 +15,7 @@ namespace consilium {
 // Throw Error(kInvalidArgument) for another file name, Error(kDataLoss) if writing or reading fails.
 void WriteNifti(const std::filesystem::path& file, const Volume& volume);
 void WriteNifti(const std::filesystem::path& file, const LabelMap& map);
+void WriteNifti(const std::filesystem::path& file, const Geometry& grid, std::span<const float> values);  // [k][j][i]
 
 // Three dimensions, one whole number of 0 to 255 in each voxel, whatever type it is stored as; else
 // Error(kInvalidArgument).

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "imaging/findings/find_lesions.h"
 #include "imaging/findings/segmentation_metrics.h"
@@ -19,6 +20,13 @@ double Entropy(double p) {
 }
 
 }  // namespace
+
+std::vector<float> EntropyMap(const ProbabilityMap& probability) {
+  std::vector<float> entropy;
+  entropy.reserve(probability.tumour.size());
+  for (const float p : probability.tumour) entropy.push_back(static_cast<float>(Entropy(p)));
+  return entropy;
+}
 
 double RimEntropy(const ProbabilityMap& probability) {
   const Size3 size = probability.grid.size;
@@ -53,17 +61,15 @@ double RimEntropy(const ProbabilityMap& probability) {
 Prediction PredictCase(Predictor& predictor, const GlobalModel& model, const PredictionInput& input,
                        const PredictOptions& options, std::stop_token stop, Clock& clock) {
   const ProbabilityMap probability = predictor.Predict(input.sample, options, stop);
-  const ProbabilityMap on_pet = Resample(probability, input.pet.geometry);
-  LabelMap mask{input.pet.geometry, {}};
-  mask.voxels.reserve(on_pet.tumour.size());
-  for (const float p : on_pet.tumour) mask.voxels.push_back(p >= 0.5F ? 1 : 0);
+  ProbabilityMap on_pet = Resample(probability, input.pet.geometry);
+  if (input.probability != nullptr) *input.probability = on_pet;
 
   Prediction prediction;
   prediction.id = input.sample.id;
   prediction.model = model.digest;
   prediction.version = model.card.version;
   prediction.made = clock.Wall();
-  LesionList found = FindLesions(mask, input.pet, &on_pet, kSmallestLesionMl);
+  LesionList found = LesionsOf(std::move(on_pet), input.pet, model.card.largest_only);
   prediction.labels = std::move(found.labels);
   prediction.lesions = std::move(found.lesions);
   prediction.entropy = RimEntropy(probability);

@@ -29,16 +29,22 @@ struct Prediction {
   double dice = -1;    // against the contour, on the PET grid; -1 without one
 };
 
-// The case, prepared and as images. `reference` may be null.
+// The case, prepared and as images. `reference` may be null, and so may `probability`, which takes the map on the PET
+// grid.
 struct PredictionInput {
   const Sample& sample;
   const Volume& pet;
   const LabelMap* reference = nullptr;
+  ProbabilityMap* probability = nullptr;
 };
 
-// Predicts on the sample's grid, brings the answer to the PET grid, finds the lesions and compares with the contour.
+// Predicts on the sample's grid, brings the answer to the PET grid, finds the lesions as the model's card says and
+// compares with the contour.
 Prediction PredictCase(Predictor& predictor, const GlobalModel& model, const PredictionInput& input,
                        const PredictOptions& options, std::stop_token stop, Clock& clock);
+
+// Binary entropy of each voxel in bits, 0 to 1: where the model does not know.
+std::vector<float> EntropyMap(const ProbabilityMap& probability);
 
 // How doubtful the outline is: the mean binary entropy (bits, 0 to 1) over the voxels at the rim of the prediction,
 // that is those with one of six neighbours on the other side of 0.5. Where nothing is predicted: the entropy of the

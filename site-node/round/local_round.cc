@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/model/safetensors.h"
 #include "core/round/site_seed.h"
+#include "imaging/findings/find_lesions.h"
 #include "learning/evaluate.h"
 #include "learning/predictor.h"
 
@@ -59,7 +60,13 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   if (progress) progress(LocalStage::kEvaluating, 0);
   if (!task.validation.empty()) {
     Predictor predictor(plan.network, plan.prep, model.parameters, compute);
-    update.metrics.validation = Evaluate(predictor, task.validation, {.patch = plan.train.patch}, stop);
+    for (const Sample& sample : task.validation) {
+      ProbabilityMap probability = predictor.Predict(sample, {.patch = plan.train.patch}, stop);
+      Add(update.metrics.validation, DiceOf(probability, sample));
+      if (plan.predict.components != "validation") continue;
+      KeepLargest(probability);
+      Add(update.metrics.largest, DiceOf(probability, sample));
+    }
   }
 
   Trainer trainer(plan.network, plan.prep, compute);

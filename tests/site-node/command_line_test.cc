@@ -3,7 +3,11 @@
 // consilium-site, run as people run it: what it makes offline, and that every bad input is refused in words.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -32,6 +36,21 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kTinyPlan = "plan.toml";
+
+// The voxels of a NIfTI-1 file of float32, little endian; nothing if it is cut off.
+std::vector<float> NiftiFloats(const fs::path& file) {
+  const auto close = [](gzFile f) { return gzclose_r(f); };
+  const std::unique_ptr<gzFile_s, decltype(close)> in(gzopen(file.c_str(), "rb"), close);
+  std::array<char, 352> header{};
+  std::array<std::int16_t, 8> size{};
+  if (in == nullptr || gzread(in.get(), header.data(), header.size()) != 352) return {};
+  std::memcpy(size.data(), &header[40], sizeof(size));
+  std::vector<float> values(static_cast<std::size_t>(size[1]) * static_cast<std::size_t>(size[2]) *
+                            static_cast<std::size_t>(size[3]));
+  const auto bytes = static_cast<unsigned>(4 * values.size());
+  if (gzread(in.get(), values.data(), bytes) != static_cast<int>(bytes)) return {};
+  return values;
+}
 
 // One site with three patients, a plan whose training takes a moment, and a model of that plan.
 class Commands : public testing::Test {
@@ -179,6 +198,24 @@ TEST_F(Commands, OneCaseIsPredictedAloneAndTheTableSaysForWhatItIs) {
   EXPECT_THAT(csv, StartsWith("case,role,model,lesions,volume_ml,entropy,dice,seg\n" + id + ",validation," +
                               DigestOf(ReadFile(At("model"))).Hex() + ","));
   EXPECT_THAT(csv, testing::EndsWith("," + id + ".dcm\n"));
+}
+
+// Two files more a case, that any viewer lays over the PET.
+TEST_F(Commands, MapsOfProbabilityAndEntropyAreWritten) {
+  const std::string id = Cases().at(2).at("case");
+  const Ran ran = RunSite("predict --model model --out maps --maps --case " + id);
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("maps of probability and entropy"));
+  const std::vector<float> probability = NiftiFloats(At("maps/" + id + "-probability.nii.gz"));
+  const std::vector<float> entropy = NiftiFloats(At("maps/" + id + "-entropy.nii.gz"));
+  ASSERT_GT(probability.size(), 1000U);
+  ASSERT_EQ(probability.size(), entropy.size());
+  EXPECT_GT(*std::max_element(entropy.begin(), entropy.end()), 0.1F);
+  for (std::size_t v = 0; v < probability.size(); ++v) {
+    const double p = double{probability[v]};
+    ASSERT_TRUE(p >= 0 && p <= 1);
+    ASSERT_NEAR(entropy[v], p > 0 && p < 1 ? -p * std::log2(p) - (1 - p) * std::log2(1 - p) : 0, 1e-5);
+  }
 }
 
 // Tiles are blended, so another edge gives other numbers.

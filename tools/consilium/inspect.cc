@@ -138,8 +138,9 @@ void PrintCard(const ModelCard& card) {
              network.input_channels, network.classes, network.deep_supervision ? ", deep supervision" : "");
   fmt::print("  prepared    {:g} mm; SUV {:g} to {:g}; HU {:g} to {:g}; plan {}\n", card.prep.spacing_mm,
              card.prep.pet_low, card.prep.pet_high, card.prep.ct_low, card.prep.ct_high, card.prep.digest().Short());
-  fmt::print("  predicts    {} in tiles of {} voxels an edge{}\n", card.Label().Text(), card.patch,
-             card.mirror ? ", flipped along every set of axes" : "");
+  fmt::print("  predicts    {} in tiles of {} voxels an edge{}{}\n", card.Label().Text(), card.patch,
+             card.mirror ? ", flipped along every set of axes" : "",
+             card.largest_only ? "; the largest connected part alone counts" : "");
 }
 
 void PrintUpdate(const UpdateHeader& update) {

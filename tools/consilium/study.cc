@@ -87,9 +87,11 @@ class Study {
     if (options_.seed != 0) plan_.seed = options_.seed;
     if (!options_.rule.empty()) plan_.aggregation.rule = options_.rule;
     RequireKnownRule(plan_);
-    Require(options_.validation > 0 || (plan_.target_dice == 0 && plan_.patience == 0),
-            "the plan's target_dice and patience are measured on validation patients, and there are none",
-            "Give --validation 1 or more, or set both to 0 in the plan.");
+    Require(options_.validation > 0 ||
+                (plan_.target_dice == 0 && plan_.patience == 0 && plan_.predict.components != "validation"),
+            "target_dice, patience and predict.components of the plan are decided by validation patients, and there "
+            "are none",
+            "Give --validation 1 or more, or set target_dice = 0, patience = 0 and components = \"all\".");
     if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
@@ -195,7 +197,7 @@ class Study {
     for (const Cohort& cohort : scored_) all += cohort.held_out.size();
     std::vector<std::pair<const StudyPatient*, LabelMap>> masks;
     ModelScores scores = Score(arm.name, scored_, [&](const StudyPatient& patient) {
-      LabelMap mask = PredictedLesions(predictor, patient, PredictOptionsOf(plan_), stop_);
+      LabelMap mask = PredictedLesions(predictor, patient, plan_, arm.largest_only, stop_);
       line.Update(static_cast<double>(++done) / static_cast<double>(all), patient.name);
       masks.emplace_back(&patient, mask);
       return mask;
@@ -259,7 +261,7 @@ class Study {
           },
           stop_);
       line.Finish(fmt::format("{} steps, {:.0f} s", model.steps, model.seconds));
-      return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, model.loss};
+      return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, model.loss, model.largest_only};
     });
   }
 
@@ -287,7 +289,8 @@ class Study {
                               static_cast<double>(done.update_bytes) / 1e6));
       fs::remove_all(of.dir);
       const std::int64_t steps = std::ssize(done.loss) * plan_.train.steps * std::ssize(cohorts_);
-      return TrainedArm{"federated", std::move(done.model.parameters), steps, done.seconds, std::move(done.loss)};
+      return TrainedArm{"federated",          std::move(done.model.parameters), steps, done.seconds,
+                        std::move(done.loss), done.model.card.largest_only};
     });
   }
 
@@ -309,7 +312,8 @@ class Study {
           stop_);
       line.Finish("each hospital's better training on its own validation patients counts");
       for (const LocalModel& model : models) {
-        folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, model.loss});
+        folder_->Keep(plan_, {"local:" + model.site, model.parameters, model.steps, model.seconds, model.loss,
+                              model.largest_only});
       }
       fs::remove_all(UnderWay());
     }

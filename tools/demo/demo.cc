@@ -216,7 +216,7 @@ void Demo::MeasureSite(const Cohort& cohort, const fs::path& folder) {
     const fs::path& file = made_for->first;
     CheckSeg(file);
     const LabelMap segmented = ReadSeg(file, patient.pet_series);
-    RequireAsPredicted(file, segmented, PredictedLesions(predictor, patient, PredictOptionsOf(plan_)));
+    RequireAsPredicted(file, segmented, PredictedLesions(predictor, patient, plan_, model.card.largest_only));
     const double dice = Dice(segmented, patient.reference);
     site = {site.sum + dice, site.cases + 1};
     result_.federated = {result_.federated.sum + dice, result_.federated.cases + 1};
@@ -264,7 +264,8 @@ void Demo::Alone() {
       DemoResult::Local local{0, 0, model.steps};
       DiceSummary pooled;
       for (const Cohort& cohort : cohorts_) {
-        const DiceSummary dice = Summary(DiceOnPetGrid(plan_, model.parameters, cohort.held_out, compute));
+        const DiceSummary dice =
+            Summary(DiceOnPetGrid(plan_, model.parameters, cohort.held_out, compute).That(model.largest_only));
         pooled = {pooled.sum + dice.sum, pooled.cases + dice.cases};
         if (cohort.site == model.site) local.own = dice.Mean();
       }

@@ -76,7 +76,7 @@ class Run {
       fs::create_directories(dir);
       Hospital hospital{SiteId(cohort.site), {}, {}, nullptr, nullptr};
       for (const StudyPatient& patient : cohort.training) hospital.training.push_back(patient.sample);
-      if (plan.target_dice > 0 || plan.patience > 0) {
+      if (plan.target_dice > 0 || plan.patience > 0 || plan.predict.components == "validation") {
         for (const StudyPatient& patient : cohort.validation) hospital.validation.push_back(patient.sample);
       }
       hospital.round = std::make_unique<LocalRound>(dir / "momentum", Device{}, 1);

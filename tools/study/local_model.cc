@@ -29,31 +29,36 @@ DiceSummary Summary(std::span<const double> dice) {
   return {std::accumulate(dice.begin(), dice.end(), 0.0), static_cast<std::int64_t>(dice.size())};
 }
 
-PredictOptions PredictOptionsOf(const RunPlan& plan) {
-  PredictOptions options;
-  options.patch = plan.train.patch;
-  options.mirror = plan.predict.mirror;
-  return options;
+namespace {
+
+ProbabilityMap OnPet(Predictor& predictor, const StudyPatient& patient, const RunPlan& plan,
+                     const std::stop_token& stop) {
+  const PredictOptions options{.patch = plan.train.patch, .mirror = plan.predict.mirror};
+  return Resample(predictor.Predict(patient.sample, options, stop), patient.pet.geometry);
 }
 
-LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const PredictOptions& options,
+}  // namespace
+
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const RunPlan& plan, bool largest_only,
                           std::stop_token stop) {
-  const ProbabilityMap on_pet = Resample(predictor.Predict(patient.sample, options, stop), patient.pet.geometry);
-  LabelMap mask{patient.pet.geometry, {}};
-  mask.voxels.reserve(on_pet.tumour.size());
-  for (const float p : on_pet.tumour) mask.voxels.push_back(p >= 0.5F ? 1 : 0);
-  return FindLesions(mask, patient.pet, &on_pet, kSmallestLesionMl).labels;
+  return LesionsOf(OnPet(predictor, patient, plan, stop), patient.pet, largest_only).labels;
 }
 
-std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
-                                  std::span<const StudyPatient> patients, const ComputeOptions& compute,
-                                  std::stop_token stop) {
+DiceLists DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters, std::span<const StudyPatient> patients,
+                        const ComputeOptions& compute, std::stop_token stop) {
   Predictor predictor(plan.network, plan.prep, parameters, compute);
-  std::vector<double> dice;
+  DiceLists dice;
   for (const StudyPatient& patient : patients) {
-    dice.push_back(Dice(PredictedLesions(predictor, patient, PredictOptionsOf(plan), stop), patient.reference));
+    const ProbabilityMap on_pet = OnPet(predictor, patient, plan, stop);
+    dice.whole.push_back(Dice(LesionsOf(on_pet, patient.pet, false).labels, patient.reference));
+    dice.largest.push_back(Dice(LesionsOf(on_pet, patient.pet, true).labels, patient.reference));
   }
   return dice;
+}
+
+bool DecideLargest(const PredictPlan& plan, const DiceLists& validation) {
+  if (plan.components != "validation") return plan.components == "largest";
+  return Summary(validation.largest).sum > Summary(validation.whole).sum;
 }
 
 namespace {
@@ -105,7 +110,9 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
   model.site = cohort.site;
   model.steps = steps;
   model = TrainInStretches(plan, first, samples, std::move(model), options, {}, stop);
-  model.validation = Summary(DiceOnPetGrid(plan, model.parameters, cohort.validation, options.compute, stop));
+  const DiceLists dice = DiceOnPetGrid(plan, model.parameters, cohort.validation, options.compute, stop);
+  model.largest_only = DecideLargest(plan.predict, dice);
+  model.validation = Summary(dice.That(model.largest_only));
   return model;
 }
 
@@ -119,7 +126,15 @@ LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<c
   LocalModel model;
   model.site = "pooled";
   model.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());
-  return TrainInStretches(plan, first, samples, std::move(model), options, progress, stop);
+  model = TrainInStretches(plan, first, samples, std::move(model), options, progress, stop);
+  std::vector<StudyPatient> validation;
+  if (plan.predict.components == "validation") {
+    for (const Cohort& cohort : cohorts)
+      validation.insert(validation.end(), cohort.validation.begin(), cohort.validation.end());
+  }
+  model.largest_only =
+      DecideLargest(plan.predict, DiceOnPetGrid(plan, model.parameters, validation, options.compute, stop));
+  return model;
 }
 
 std::vector<LocalModel> BestLocalModels(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,

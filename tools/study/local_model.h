@@ -25,8 +25,9 @@ struct LocalModel {
   std::string site;
   std::int64_t steps = 0;
   Parameters parameters;
-  DiceSummary validation;    // on its own validation patients, PET grid
-  std::vector<double> loss;  // means of plan.rounds stretches of equal length
+  DiceSummary validation;     // on its own validation patients, PET grid
+  bool largest_only = false;  // of its predictions: DecideLargest on its validation patients
+  std::vector<double> loss;   // means of plan.rounds stretches of equal length
   double seconds = 0;
 };
 
@@ -45,14 +46,20 @@ LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<c
 
 // What a site node would write into a SEG: probability on the PET grid, threshold 0.5, specks left out. Every Dice of a
 // study is measured so, whoever made the mask.
-LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const PredictOptions& options,
+// `largest_only`: of the largest connected part alone.
+LabelMap PredictedLesions(Predictor& predictor, const StudyPatient& patient, const RunPlan& plan, bool largest_only,
                           std::stop_token stop = {});
-PredictOptions PredictOptionsOf(const RunPlan& plan);
 
 // Dice of each patient on the PET grid.
-std::vector<double> DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters,
-                                  std::span<const StudyPatient> patients, const ComputeOptions& compute,
-                                  std::stop_token stop = {});
+struct DiceLists {
+  std::vector<double> whole, largest;  // `largest`: of the largest connected part of each prediction alone
+  const std::vector<double>& That(bool largest_only) const { return largest_only ? largest : whole; }
+};
+DiceLists DiceOnPetGrid(const RunPlan& plan, const Parameters& parameters, std::span<const StudyPatient> patients,
+                        const ComputeOptions& compute, std::stop_token stop = {});
+
+// Whether the largest connected part alone counts: as PredictPlan::components says, of Dice on validation patients.
+bool DecideLargest(const PredictPlan& plan, const DiceLists& validation);
 DiceSummary Summary(std::span<const double> dice);
 
 // Trains one hospital alone for `steps` steps from `first`. Throws Error(kInvalidArgument) unless plan.rounds divides

@@ -71,7 +71,9 @@ std::optional<TrainedArm> StudyFolder::Find(const std::string& name) const {
   const json& kept = arms[name];
   TrainedArm arm;
   arm.name = name;
-  arm.parameters = ReadModelFile(ModelFile(name)).parameters;
+  GlobalModel model = ReadModelFile(ModelFile(name));
+  arm.parameters = std::move(model.parameters);
+  arm.largest_only = model.card.largest_only;
   try {
     arm.steps = kept.at("steps");
     arm.seconds = kept.at("seconds");
@@ -87,6 +89,7 @@ std::optional<TrainedArm> StudyFolder::Find(const std::string& name) const {
 void StudyFolder::Keep(const RunPlan& plan, const TrainedArm& arm) {
   ModelCard card = CardOf(plan);
   card.version = ModelVersion(1);
+  card.largest_only = arm.largest_only;
   const std::vector<std::byte> model = SerializeModel(card, arm.parameters);
   WriteFileDurably(ModelFile(arm.name), model);
   json record = ReadRecord(dir_ / "study.json");

@@ -21,7 +21,8 @@ struct TrainedArm {
   Parameters parameters;
   std::int64_t steps = 0;
   double seconds = 0;
-  std::vector<double> loss;  // of each round, or stretch of as many steps
+  std::vector<double> loss;   // of each round, or stretch of as many steps
+  bool largest_only = false;  // of its predictions, the largest connected part alone counts
 };
 
 // What makes two studies the same one: plan and seed, every number of every patient, and who has which part.

@@ -50,6 +50,39 @@ TEST(FindLesions, JoinsCornersAndOrdersBySize) {
   EXPECT_EQ(FindLesions(mask, Ramp(Grid()), nullptr, 0.015).lesions.size(), 1u);
 }
 
+TEST(KeepLargest, LeavesTheLargestPartAndWhatLiesBelowTheThreshold) {
+  ProbabilityMap map{Grid(), std::vector<float>(static_cast<std::size_t>(Grid().size.count()), 0.2F)};
+  const auto at = [&](std::int64_t i, std::int64_t j, std::int64_t k) -> float& {
+    return map.tumour[static_cast<std::size_t>(map.grid.Offset(i, j, k))];
+  };
+  at(0, 0, 0) = at(1, 0, 0) = 0.5F;                // two voxels
+  at(5, 5, 5) = at(6, 6, 6) = at(6, 6, 7) = 0.9F;  // three, one touches by a corner
+  at(11, 9, 0) = 0.49F;                            // not predicted at all
+  ProbabilityMap same = map;
+  KeepLargest(map);
+  EXPECT_EQ(at(0, 0, 0), 0);
+  EXPECT_EQ(at(1, 0, 0), 0);
+  EXPECT_EQ(at(5, 5, 5), 0.9F);
+  EXPECT_EQ(at(6, 6, 7), 0.9F);
+  EXPECT_EQ(at(11, 9, 0), 0.49F);
+  EXPECT_EQ(at(3, 3, 3), 0.2F);
+  KeepLargest(same, 0.6);  // one part alone: nothing to do
+  EXPECT_EQ(same.tumour[0], 0.5F);
+}
+
+// Of a prediction: whole, and with the largest part alone. Specks under 0.1 ml go in both.
+TEST(LesionsOf, TakesTheLargestPartAloneIfAsked) {
+  Geometry g = Grid();
+  g.spacing_mm = {5, 5, 5};  // 0.125 ml
+  ProbabilityMap map{g, std::vector<float>(static_cast<std::size_t>(g.size.count()))};
+  for (const std::int64_t i : {1, 2, 3, 8, 9}) map.tumour[static_cast<std::size_t>(g.Offset(i, 4, 4))] = 0.7F;
+  EXPECT_EQ(LesionsOf(map, Ramp(g), false).lesions.size(), 2U);
+  const LesionList alone = LesionsOf(map, Ramp(g), true);
+  ASSERT_EQ(alone.lesions.size(), 1U);
+  EXPECT_NEAR(alone.lesions[0].volume_ml, 0.375, 1e-9);
+  EXPECT_EQ(alone.labels.CountNonZero(), 3);
+}
+
 TEST(FindLesions, SaysHowManyHaveNoNumber) {
   Geometry g = Grid();
   g.size = {24, 20, 8};

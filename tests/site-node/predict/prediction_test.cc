@@ -44,6 +44,19 @@ TEST(RimEntropy, WhereNothingIsPredictedIsThatOfTheLikeliestVoxel) {
   EXPECT_EQ(RimEntropy(Map(0)), 0);
 }
 
+TEST(EntropyMap, IsInBitsAndHighestAtOneHalf) {
+  ProbabilityMap map = Map(0.25F);
+  map.tumour[0] = 0.5F;
+  map.tumour[1] = 1;
+  map.tumour[2] = 0;
+  const std::vector<float> entropy = EntropyMap(map);
+  ASSERT_EQ(entropy.size(), 125U);
+  EXPECT_EQ(entropy[0], 1);
+  EXPECT_EQ(entropy[1], 0);
+  EXPECT_EQ(entropy[2], 0);
+  EXPECT_NEAR(entropy[3], 0.8112781F, 1e-6F);
+}
+
 TEST(PredictCase, GivesLesionsOnThePetGridAndTheirDice) {
   const RunPlan plan = SmallPlan();
   ModelCard card;
@@ -80,6 +93,22 @@ TEST(PredictCase, GivesLesionsOnThePetGridAndTheirDice) {
     volume_ml += lesion.volume_ml;
   }
   EXPECT_NEAR(volume_ml, 0.008 * static_cast<double>(prediction.labels.CountNonZero()), 1e-6);
+  // The map that it was cut from, on the same grid.
+  ProbabilityMap map;
+  PredictCase(predictor, model, {sample, pet, nullptr, &map}, {.patch = 8}, {}, clock);
+  EXPECT_EQ(map.grid, pet.geometry);
+  for (std::size_t v = 0; v < map.tumour.size(); ++v) {
+    ASSERT_TRUE(prediction.labels.voxels[v] == 0 || map.tumour[v] >= 0.5F);
+  }
+  // By a card that says so, the largest part alone. This start makes several.
+  Predictor speckled(plan.network, plan.prep, InitialParameters(plan.network, 8), {Device(), 1, "float32"});
+  GlobalModel largest = model;
+  largest.card.largest_only = true;
+  const Prediction all = PredictCase(speckled, model, {sample, pet, nullptr}, {.patch = 8}, {}, clock);
+  const Prediction alone = PredictCase(speckled, largest, {sample, pet, nullptr}, {.patch = 8}, {}, clock);
+  ASSERT_GE(all.lesions.size(), 2U);
+  ASSERT_EQ(alone.lesions.size(), 1U);
+  EXPECT_EQ(alone.lesions[0].volume_ml, all.lesions[0].volume_ml);
   const Prediction without = PredictCase(predictor, model, {sample, pet, nullptr}, {.patch = 8}, {}, clock);
   EXPECT_EQ(without.dice, -1);
   EXPECT_EQ(without.labels.voxels, prediction.labels.voxels);

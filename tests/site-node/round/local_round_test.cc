@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "core/model/network_spec.h"
+#include "imaging/findings/find_lesions.h"
+#include "learning/evaluate.h"
 #include "tests/site-node/error_of.h"
 #include "tests/site-node/small_samples.h"
 #include "tests/support/temporary_folder.h"
@@ -15,11 +17,11 @@ namespace {
 
 using testing::HasSubstr;
 
-GlobalModel First(const RunPlan& plan) {
+GlobalModel First(const RunPlan& plan, std::uint64_t seed = 5) {
   ModelCard card;
   card.network = plan.network;
   card.prep = plan.prep;
-  return ParseModel(SerializeModel(card, InitialParameters(plan.network, 5)), "first");
+  return ParseModel(SerializeModel(card, InitialParameters(plan.network, seed)), "first");
 }
 
 class LocalRoundTest : public testing::Test {
@@ -50,6 +52,21 @@ TEST_F(LocalRoundTest, GivesTheDifferenceWithWhatStandsBehindIt) {
   EXPECT_NO_THROW(RequireSameLayout(update.delta, model_.parameters, "update"));
   EXPECT_GT(update.delta.Norm(), 0);
   EXPECT_TRUE(update.delta.AllFinite());
+}
+
+// What the hub decides by: the same cases, once whole and once their largest part.
+TEST_F(LocalRoundTest, MeasuresTheLargestPartWhereThePlanAsksForIt) {
+  EXPECT_EQ(Run(round_, 1).metrics.largest, DiceSummary{});
+  plan_.predict.components = "validation";
+  model_ = First(plan_, 31);  // this start makes several parts
+  const TrainMetrics metrics = Run(round_, 1).metrics;
+  EXPECT_EQ(metrics.largest.cases, metrics.validation.cases);
+  Predictor predictor(plan_.network, plan_.prep, model_.parameters, {Device(), 1, plan_.train.precision});
+  ProbabilityMap map = predictor.Predict(validation_[0], {.patch = plan_.train.patch});
+  EXPECT_EQ(metrics.validation.sum, DiceOf(map, validation_[0]));
+  KeepLargest(map);
+  EXPECT_EQ(metrics.largest.sum, DiceOf(map, validation_[0]));
+  EXPECT_NE(metrics.largest.sum, metrics.validation.sum) << "the case shows nothing";
 }
 
 TEST_F(LocalRoundTest, TheSameOrderGivesTheSameNumbers) {

@@ -44,7 +44,8 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
   const double threshold = Summary(DiceOfThreshold(suv, held_out)).Mean();
   const auto federation = SimulateFederation(plan, cohorts, {.dir = dir / "federation", .threads = 2}, {});
   const double federated =
-      Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, {Device{}, 1, plan.train.precision})).Mean();
+      Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, {Device{}, 1, plan.train.precision}).whole)
+          .Mean();
   RecordProperty("threshold_suv", std::to_string(suv));
   RecordProperty("threshold_dice", std::to_string(threshold));
   RecordProperty("federated_dice", std::to_string(federated));
@@ -59,7 +60,7 @@ TEST(Phantoms, TheBestThresholdIsFarBelowTheFederatedModel) {
     double sum = 0;
     for (const Cohort& cohort : cohorts) {
       const DiceSummary dice =
-          Summary(DiceOnPetGrid(plan, model.parameters, cohort.held_out, {Device{}, 1, plan.train.precision}));
+          Summary(DiceOnPetGrid(plan, model.parameters, cohort.held_out, {Device{}, 1, plan.train.precision}).whole);
       sum += dice.sum;
       if (cohort.site == model.site) {
         EXPECT_GE(dice.Mean(), 0.60) << model.site << " on its own patients";

@@ -62,12 +62,12 @@ TEST(RealStudy, TheFederationBeatsTheMeanOfTheHospitalsAndAThreshold) {
   const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
   const TemporaryFolder folder;
   const auto federation = SimulateFederation(plan, cohorts, {.dir = folder / "federation", .threads = 2}, {});
-  const double federated = Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, compute)).Mean();
+  const double federated = Summary(DiceOnPetGrid(plan, federation.model.parameters, held_out, compute).whole).Mean();
   double mean = 0;
   for (const LocalModel& model :
        BestLocalModels(plan, first, cohorts, {.threads = 2}, [](std::int64_t, std::int64_t) {})) {
-    mean +=
-        Summary(DiceOnPetGrid(plan, model.parameters, held_out, compute)).Mean() / static_cast<double>(cohorts.size());
+    mean += Summary(DiceOnPetGrid(plan, model.parameters, held_out, compute).whole).Mean() /
+            static_cast<double>(cohorts.size());
   }
   EXPECT_GT(federated, mean);
   EXPECT_GT(federated, Summary(DiceOfThreshold(2.5, held_out)).Mean());
