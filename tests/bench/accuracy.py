@@ -153,7 +153,7 @@ def train_monai(patients, plan, steps, seed):
         schedule.step()
         if step % 50 == 49:
             left = (time.perf_counter() - began) / (step + 1) * (steps - step - 1)
-            print(f"\rMONAI    {100 * (step + 1) // steps:3} %  loss {float(loss.detach()):.3f}, {left:.0f} s left", end="", file=sys.stderr)
+            print(f"\rMONAI    {100 * (step + 1) // steps:3} %  loss {loss.item():.3f}, {left:.0f} s left", end="", file=sys.stderr)
     print(file=sys.stderr)
     return network.eval(), time.perf_counter() - began
 
