@@ -43,10 +43,6 @@ std::string NameOf(Modality modality) {
 template <class Key>
 using Tally = std::map<Key, std::int64_t>;
 
-std::size_t BinOf(double value, std::span<const double> edges) {
-  return static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), value) - edges.begin());
-}
-
 void Add(const Tally<std::size_t>& tally, Histogram& to) {
   for (const auto& [bin, count] : tally) {
     to.bins[bin].count += count;
@@ -156,12 +152,7 @@ LibraryStatistics Merge(const LibraryStatistics& a, const LibraryStatistics& b) 
   };
   for (const auto& [name, bin] : b.modalities) add(out.modalities[name], bin);
   for (const auto& [name, bin] : b.scanners) add(out.scanners[name], bin);
-  for (const NamedHistogram& named : kHistograms) {
-    Histogram& to = out.*named.histogram;
-    const Histogram& from = b.*named.histogram;
-    for (std::size_t n = 0; n < to.bins.size(); ++n) add(to.bins[n], from.bins[n]);
-    to.hidden = to.hidden || from.hidden;
-  }
+  for (const NamedHistogram& named : kHistograms) Add(b.*named.histogram, out.*named.histogram);
   return out;
 }
 

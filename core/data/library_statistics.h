@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/data/histogram.h"
 #include "core/data/volume.h"
 
 namespace consilium {
@@ -25,19 +26,6 @@ struct SeriesFeatures {
 struct CaseFeatures {
   std::vector<SeriesFeatures> series;
   std::optional<std::vector<double>> lesion_ml;  // of each outlined lesion; nothing without a label
-};
-
-// One bin: how many series, lesions or cases fall into it, and how many patients these come from.
-struct StatisticsBin {
-  std::int64_t count = 0, patients = 0;
-  friend bool operator==(const StatisticsBin&, const StatisticsBin&) = default;
-};
-
-// A histogram over bins that are the same everywhere, so that no site's own range shows in them.
-struct Histogram {
-  std::vector<StatisticsBin> bins;  // one more than edges: bin n holds edge n-1 <= value < edge n
-  bool hidden = false;              // some bins were emptied, because too few patients were in them
-  friend bool operator==(const Histogram&, const Histogram&) = default;
 };
 
 // What kinds of data a hospital, or several together, have. Only counts: no value of a patient, and the statistics of
