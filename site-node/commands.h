@@ -56,8 +56,14 @@ struct StatisticsOptions {
   std::optional<std::filesystem::path> pictures;  // a folder for SVG files
 };
 
+struct ImportOptions {
+  bool json = false;
+  bool gone = false;             // it is meant that nothing is there any more
+  bool allow_unmatched = false;  // the list of roles names patients that come later
+};
+
 void RunImport(const SiteDirectory& place, const SiteSettings& settings, const std::filesystem::path& folder,
-               bool json);
+               const ImportOptions& options);
 void RunCases(const SiteDirectory& place, bool quarantined, bool json);
 void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options);
 void RunLabelList(const SiteDirectory& place, const std::string& case_id, bool json);

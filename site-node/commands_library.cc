@@ -33,12 +33,11 @@ void TellService(const SiteDirectory& place) {
   }
 }
 
-ImportReport ImportWithProgress(CaseLibrary& library, const std::filesystem::path& folder) {
+ImportReport ImportWithProgress(CaseLibrary& library, const std::filesystem::path& folder, ImportHooks hooks) {
   ProgressLine line(std::cerr, StyleOf(stderr), "Importing");
   const StopOnSignal signal;
   std::string_view phase;
   MonotonicTime begun;
-  ImportHooks hooks;
   hooks.stop = signal.token();
   hooks.progress = [&](const ImportProgress& progress) {
     const MonotonicTime now = SystemClock().Monotonic();
@@ -53,6 +52,13 @@ ImportReport ImportWithProgress(CaseLibrary& library, const std::filesystem::pat
 nlohmann::json ToJson(const std::map<QuarantineReason, std::int64_t>& reasons) {
   nlohmann::json out = nlohmann::json::object();
   for (const auto& [reason, count] : reasons) out[std::string(Name(reason))] = count;
+  return out;
+}
+
+nlohmann::json ToJson(const std::vector<UnmatchedRole>& unmatched) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const UnmatchedRole& one : unmatched)
+    out.push_back({{"line", one.line}, {"patient", Readable(one.patient.Reveal())}});
   return out;
 }
 
@@ -92,6 +98,21 @@ std::string FoundNothing(const std::filesystem::path& folder, const SiteSettings
       "reference, and an RT structure\n  set with a contour named like {}. Folders and names of files do not "
       "matter.\n",
       folder.string(), fmt::join(settings.contours, ", "));
+}
+
+std::string NobodyToTrainWith(const CaseCounts& counts) {
+  if (counts.training > 0 || counts.validation == 0) return {};
+  return "No patient with a label is for training: this hospital can only measure until more patients are imported.\n";
+}
+
+// A list that cannot be read any more stops no look at the cases.
+std::vector<UnmatchedRole> UnmatchedRoles(CaseLibrary& library) {
+  try {
+    return library.UnmatchedRoles();
+  } catch (const Error& error) {
+    std::cerr << "The list of roles cannot be read: " << error.what() << ".\n";
+    return {};
+  }
 }
 
 // One case as a row and as JSON.
@@ -138,23 +159,27 @@ void LabelChanged(const SiteDirectory& place, const SiteSettings& settings, cons
 }  // namespace
 
 void RunImport(const SiteDirectory& place, const SiteSettings& settings, const std::filesystem::path& folder,
-               bool json) {
+               const ImportOptions& options) {
   CaseLibrary library = OpenLibrary(place, settings);
+  PredictionStore predictions(place.root(), PredictionQuotaOf(settings));
+  ImportHooks hooks;
+  hooks.changed = [&](const CaseId& id) { predictions.Forget(id); };
+  hooks.accept_gone = options.gone;
+  hooks.accept_unmatched = options.allow_unmatched;
   const std::int64_t before = library.Generation();
   ImportReport report;
   try {
-    report = ImportWithProgress(library, folder);
+    report = ImportWithProgress(library, folder, hooks);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kCancelled && library.Generation() != before) TellService(place);
     throw;
   }
-  PredictionStore predictions(place.root(), PredictionQuotaOf(settings));
-  for (const CaseId& id : report.changed) predictions.Forget(id);
   TellService(place);
   const CaseCounts counts = library.Counts();
-  if (json) {
+  if (options.json) {
     const StudyQuality quality = report.Quality();
     const nlohmann::json out = {{"studies", quality.studies},
+                                {"used", quality.studies - quality.quarantined},
                                 {"added", report.added},
                                 {"known", report.known},
                                 {"changed", report.changed.size()},
@@ -166,20 +191,22 @@ void RunImport(const SiteDirectory& place, const SiteSettings& settings, const s
                                 {"validation", counts.validation},
                                 {"test", counts.test},
                                 {"review", counts.review},
-                                {"new", counts.unlabelled}};
+                                {"unlabelled", counts.unlabelled},
+                                {"unmatched_roles", ToJson(report.unmatched)}};
     std::cout << out.dump() << "\n";
     return;
   }
-  if (report.studies.empty()) {
+  if (report.studies.empty() && report.gone.empty()) {
     std::cout << FoundNothing(folder, settings);
     return;
   }
   std::cout << SummaryText(report)
             << fmt::format(
-                   "The library holds {} cases: {} for training, {} for validation, {} for test, {} for review, {} "
-                   "without a label.\n",
-                   counts.all(), counts.training, counts.validation, counts.test, counts.review, counts.unlabelled)
-            << "The images stay where they are; do not move them.\n";
+                   "The library holds {}: {} for training, {} for validation, {} for test, {} for review, {} without a "
+                   "label.\n",
+                   Counted(counts.all(), "case"), counts.training, counts.validation, counts.test, counts.review,
+                   counts.unlabelled)
+            << NobodyToTrainWith(counts) << "The images stay where they are; do not move them.\n";
 }
 
 void RunCases(const SiteDirectory& place, bool quarantined, bool json) {
@@ -204,10 +231,12 @@ void RunCases(const SiteDirectory& place, bool quarantined, bool json) {
     nlohmann::json& labels = cases.back()["labels"] = nlohmann::json::array();
     for (const LabelVersion& label : library.Labels(record.id)) labels.push_back(ToJson(label));
   }
+  const std::vector<UnmatchedRole> unmatched = UnmatchedRoles(library);
   if (json) {
     const StudyQuality quality = library.Quality();
     std::cout << nlohmann::json{{"cases", std::move(cases)},
                                 {"studies", std::move(studies)},
+                                {"unmatched_roles", ToJson(unmatched)},
                                 {"quarantined", quality.quarantined},
                                 {"reasons", ToJson(quality.reasons)}}
                      .dump()
@@ -216,8 +245,9 @@ void RunCases(const SiteDirectory& place, bool quarantined, bool json) {
   }
   const StudyQuality quality = library.Quality();
   std::cout << table.Text()
-            << fmt::format("{} studies, {} quarantined{}\n", Thousands(quality.studies), Thousands(quality.quarantined),
-                           quality.quarantined > 0 ? " (consilium-site cases --quarantined)" : "");
+            << fmt::format("{}, {} quarantined{}\n", Counted(quality.studies, "study"), Thousands(quality.quarantined),
+                           quality.quarantined > 0 ? " (consilium-site cases --quarantined)" : "")
+            << UnmatchedText(unmatched);
 }
 
 void RunLabelList(const SiteDirectory& place, const std::string& case_id, bool json) {

@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/terminal.h"
 #include "site-node/commands.h"
+#include "site-node/library/import_text.h"
 #include "site-node/library/statistics.h"
 #include "site-node/node.h"
 
@@ -21,7 +22,7 @@ void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options)
   FeatureStore features(place.root());
   ProgressLine line(std::cerr, StyleOf(stderr), "Reading cases");
   CollectedStatistics collected = CollectStatistics(library, features, [&](double done) { line.Update(done); });
-  line.Finish(fmt::format("{} cases", collected.statistics.cases));
+  line.Finish(Counted(collected.statistics.cases, "case"));
   const LibraryStatistics shown =
       options.shared ? Shareable(collected.statistics, settings.min_patients) : collected.statistics;
   if (options.pictures) {
@@ -43,7 +44,7 @@ void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options)
   }
   std::cout << StatisticsText(shown);
   if (collected.unread > 0)
-    std::cout << fmt::format("\n{} cases are not in it: they cannot be read, or not yet.\n", collected.unread);
+    std::cout << fmt::format("\n{} not in it: cannot be read, or not yet.\n", Counted(collected.unread, "case"));
   if (options.pictures) std::cout << fmt::format("\nPictures: {}\n", options.pictures->string());
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <iostream>
 
+#include "core/base/error.h"
 #include "core/base/program.h"
 #include "proto/tls.h"
 #include "site-node/commands.h"
@@ -38,6 +39,7 @@ struct Arguments {
 
   std::string hub, enrol, token_file, fingerprint;
   std::string folder;
+  consilium::ImportOptions importing;
   bool quarantined = false, statistics = false, shared = false;
   std::string pictures;
   std::string panel_listen, ports_file, device;
@@ -102,25 +104,32 @@ void AddLibrary(CLI::App& app, Arguments& a) {
                           "(default: as site.toml says)");
   const CLI::Option* roles =
       take_in->add_option("--roles", a.roles_file, "the site's own list of roles: one `patient,role` a line");
+  take_in->add_flag("--allow-unmatched", a.importing.allow_unmatched,
+                    "go on though the list of roles names patients that no import has found");
+  take_in->add_flag("--gone", a.importing.gone, "go on though nothing is left of what was imported from this folder");
   take_in->callback([&a, validation, roles] {
     a.makes_folder = true;
     a.command = [&a, validation, roles](const SiteDirectory& place) {
       consilium::SiteSettings settings = consilium::ReadSettings(place);
       const consilium::SiteSettings before = settings;
       if (const auto patients = Optional(validation, a.validation)) {
+        consilium::Require(*patients >= 0, "--validation must not be negative",
+                           "Say how many patients are for validation, or 0 for none.");
         settings.validation_patients = *patients;
         settings.validation_fraction = settings.test_fraction = settings.review_fraction = 0;
       }
       if (roles->count() > 0) settings.roles_file = std::filesystem::absolute(a.roles_file).string();
-      consilium::RunImport(place, settings, a.folder, a.json);
+      a.importing.json = a.json;
+      consilium::RunImport(place, settings, a.folder, a.importing);
       if (!(settings == before)) consilium::WriteSettings(place, settings);  // not what an import refused
       return 0;
     };
   });
   CLI::App* cases = Command(app, a, "cases", "list the cases, or what could not be used");
-  cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
+  CLI::Option* quarantined = cases->add_flag("--quarantined", a.quarantined, "what could not be used, and why");
   cases->add_flag("--json", a.json, "print JSON");
   CLI::Option* statistics = cases->add_flag("--statistics", a.statistics, "what kinds of images and lesions there are");
+  statistics->excludes(quarantined);
   cases->add_flag("--shared", a.shared, "of the statistics only what may leave this hospital")->needs(statistics);
   CLI::Option* pictures =
       cases->add_option("--pictures", a.pictures, "the statistics as SVG files in this folder")->needs(statistics);

@@ -23,9 +23,16 @@
 namespace consilium {
 namespace {
 
-// The key of the pseudonyms: made once, never leaves the site.
-std::string ReadOrMakeKey(const std::filesystem::path& file) {
+// The key of the pseudonyms: made once, with the library, and never leaves the site.
+std::string ReadOrMakeKey(const std::filesystem::path& file, const std::filesystem::path& library) {
   if (!std::filesystem::exists(file)) {
+    if (std::filesystem::exists(library)) {
+      throw Error(ErrorCode::kFailedPrecondition,
+                  fmt::format("{} is missing, and the names of all cases in {} were made with it", file.string(),
+                              library.filename().string()),
+                  "Restore it from a backup. Without one, move library.sqlite and samples away and import again: "
+                  "patients then get new roles, and labels that people gave must be added again.");
+    }
     std::array<std::byte, 32> key{};
     if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size()))
       throw Error(ErrorCode::kInternal, "the system gives no random numbers");
@@ -44,14 +51,28 @@ CaseLibrary::CaseLibrary(const std::filesystem::path& dir, LibraryOptions option
     : dir_(dir),
       options_(std::move(options)),
       device_(device),
-      site_key_(ReadOrMakeKey(dir / "pseudonym.key")),
+      site_key_(ReadOrMakeKey(dir / "pseudonym.key", dir / "library.sqlite")),
       store_(dir / "library.sqlite", clock),
       labels_(dir / "labels"),
       samples_(dir / "samples", options_.sample_bytes) {}
 
 ImportReport CaseLibrary::Import(const std::filesystem::path& folder, const ImportHooks& hooks) {
-  Importer importer(dir_, store_, labels_, options_, site_key_, [this](const CaseId& id) { samples_.Drop(id); });
+  Importer importer(dir_, store_, labels_, options_, site_key_, [&](const CaseId& id) {
+    samples_.Drop(id);
+    if (hooks.changed) hooks.changed(id);
+  });
   return importer.Run(folder, hooks);
+}
+
+PatientRoles CaseLibrary::ListedRoles() const {
+  return options_.roles_file.empty() ? PatientRoles() : ReadRoleList(options_.roles_file).roles;
+}
+
+std::vector<UnmatchedRole> CaseLibrary::UnmatchedRoles() {
+  if (options_.roles_file.empty()) return {};
+  std::set<PatientText> patients;
+  for (const auto& [patient, role] : store_.Roles()) patients.insert(patient);
+  return UnmatchedIn(ReadRoleList(options_.roles_file), patients);
 }
 
 CaseCounts CaseLibrary::Counts() {
@@ -163,6 +184,9 @@ LabelVersion CaseLibrary::GetLabel(const CaseId& id, std::int64_t version) {
 }
 
 std::int64_t CaseLibrary::AddLabel(const CaseId& id, const LabelGiven& given) {
+  Require(given.author.find_first_not_of(" \t\r\n") != std::string::npos, "nobody is named who gives the label",
+          "Say who drew it or looked at it: --by NAME");
+  const CaseRecord record = Get(id);
   const Series pet = PetSeries(id);
   LabelVersion label;
   label.kind = KindOfLabel(given.file);
@@ -173,6 +197,8 @@ std::int64_t CaseLibrary::AddLabel(const CaseId& id, const LabelGiven& given) {
   label.training = given.training;
   label.place = std::filesystem::absolute(given.file).lexically_normal();
   label.digest = labels_.Keep(given.file);
+  if (given.training && !store_.SettledRoles().contains(record.patient))
+    DecideRoles(store_, {{record.patient, true}}, ListedRoles(), options_, site_key_);
   const std::int64_t version = store_.AddLabel(id, label);
   samples_.Drop(id);
   return version;

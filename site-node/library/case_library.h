@@ -68,6 +68,9 @@ class CaseLibrary {
   // Rises with everything that changes what is trained with, by whatever process.
   std::int64_t Generation() { return store_.Generation(); }
 
+  // Lines of the site's own list of roles that name nobody. Throws as ReadRoleList.
+  std::vector<UnmatchedRole> UnmatchedRoles();
+
   // The case ready for the network; made once for each state of its files, plan and label, and kept as a mapped file
   // (SampleCache). Without `label` that of the tumour. Throws Error(kNotFound, kDataLoss), what ReadLabel throws, and
   // Error(kFailedPrecondition) for a test case that is locked.
@@ -99,6 +102,7 @@ class CaseLibrary {
 
  private:
   CaseRecord Get(const CaseId& id);
+  PatientRoles ListedRoles() const;  // the site's own list
   LabelVersion GetLabel(const CaseId& id, std::int64_t version);
   void RequireOpen(const CaseRecord& record);
 

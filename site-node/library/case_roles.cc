@@ -25,11 +25,11 @@ CaseRole Drawn(double fraction, const RoleRules& rules) {
   return CaseRole::kTraining;
 }
 
-void RequireListKeeps(const PatientRoles& list, const PatientRoles& known) {
+void RequireListKeeps(const PatientRoles& list, const PatientRoles& settled) {
   std::int64_t moved = 0;
   for (const auto& [patient, role] : list) {
-    const auto found = known.find(patient);
-    moved += found != known.end() && found->second != role ? 1 : 0;
+    const auto found = settled.find(patient);
+    moved += found != settled.end() && found->second != role ? 1 : 0;
   }
   if (moved == 0) return;
   throw Error(ErrorCode::kFailedPrecondition,
@@ -65,18 +65,16 @@ std::optional<CaseRole> RoleNamed(std::string_view name) {
   return std::nullopt;
 }
 
-PatientRoles ChooseRoles(std::span<const PatientSeen> seen, const PatientRoles& known, const PatientRoles& list,
+PatientRoles ChooseRoles(std::span<const PatientSeen> seen, const PatientRoles& settled, const PatientRoles& list,
                          const RoleRules& rules, std::string_view site_key) {
-  RequireListKeeps(list, known);
+  RequireListKeeps(list, settled);
   std::map<PatientText, bool> fresh;  // labelled?
   std::int64_t validation = 0;
-  for (const PatientSeen& one : seen) {
-    const auto found = known.find(one.patient);
-    if (found == known.end()) fresh[one.patient] |= one.labelled;
-  }
-  for (const auto& [patient, role] : known) validation += role == CaseRole::kValidation ? 1 : 0;
+  for (const PatientSeen& one : seen)
+    if (!settled.contains(one.patient)) fresh[one.patient] |= one.labelled;
+  for (const auto& [patient, role] : settled) validation += role == CaseRole::kValidation ? 1 : 0;
 
-  const bool small = std::ssize(known) + std::ssize(fresh) < kSmallSite;
+  const bool small = std::ssize(settled) + std::ssize(fresh) < kSmallSite;
   PatientRoles chosen;
   std::vector<std::pair<double, PatientText>> movable;  // labelled, for training by draw
   for (const auto& [patient, labelled] : fresh) {
@@ -96,9 +94,9 @@ PatientRoles ChooseRoles(std::span<const PatientSeen> seen, const PatientRoles& 
   return chosen;
 }
 
-PatientRoles ReadRoleList(const std::filesystem::path& file) {
+RoleList ReadRoleList(const std::filesystem::path& file) {
   std::istringstream lines(ReadTextFile(file, std::uint64_t{16} << 20));
-  PatientRoles list;
+  RoleList list;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // the mark that spreadsheets put first
@@ -107,7 +105,7 @@ PatientRoles ReadRoleList(const std::filesystem::path& file) {
     const auto comma = line.rfind(',');
     const std::string patient = Trimmed(std::string_view(line).substr(0, std::min(comma, line.size())));
     const std::string name = comma == std::string::npos ? "" : Trimmed(std::string_view(line).substr(comma + 1));
-    if (list.empty() && patient == "patient" && name == "role") continue;
+    if (list.roles.empty() && patient == "patient" && name == "role") continue;
     const std::optional<CaseRole> role = RoleNamed(name);
     const auto require = [&](bool good, const std::string& what) {
       Require(good, fmt::format("{}, line {}: {}", file.string(), number, what),
@@ -115,10 +113,31 @@ PatientRoles ReadRoleList(const std::filesystem::path& file) {
     };
     require(comma != std::string::npos && !patient.empty(), "it is no `patient,role`");
     require(role.has_value(), fmt::format("`{}` is no role", name));
-    const auto [at, added] = list.emplace(PatientText(patient), *role);
+    const auto [at, added] = list.roles.emplace(PatientText(patient), *role);
     require(added || at->second == *role, "this patient was given another role above");
+    list.lines.emplace(at->first, number);
   }
   return list;
+}
+
+std::vector<UnmatchedRole> UnmatchedIn(const RoleList& list, const std::set<PatientText>& patients) {
+  std::vector<UnmatchedRole> unmatched;
+  for (const auto& [patient, line] : list.lines)
+    if (!patients.contains(patient)) unmatched.push_back({line, patient});
+  std::sort(unmatched.begin(), unmatched.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
+  return unmatched;
+}
+
+std::string LinesOf(std::span<const UnmatchedRole> unmatched) {
+  constexpr std::size_t kMost = 12;
+  const bool all = unmatched.size() <= kMost;
+  const std::size_t shown = all ? unmatched.size() : kMost;
+  std::string text = unmatched.size() == 1 ? "line" : "lines";
+  for (std::size_t n = 0; n < shown; ++n) {
+    const bool last = all && n > 0 && n + 1 == shown;
+    text += fmt::format("{}{}", n == 0 ? " " : last ? " and " : ", ", unmatched[n].line);
+  }
+  return all ? text : text + fmt::format(" and {} more", unmatched.size() - shown);
 }
 
 }  // namespace consilium

@@ -64,55 +64,36 @@ CREATE VIEW labels_in_use AS
     SELECT COALESCE(MAX(CASE WHEN version = chosen_label THEN version END), MAX(version))
     FROM labels WHERE case_id = cases.id AND training = 1 AND trouble = '') AS version
   FROM cases;
+)sql",
+                                            // Roles that are for good; the study of a case's CT. Who was labelled once
+                                            // may have been learnt from.
+                                            R"sql(
+ALTER TABLE patients ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+UPDATE patients SET settled = 1 WHERE role IN ('test', 'review') OR patient IN (
+  SELECT patient FROM cases JOIN labels ON case_id = id);
+ALTER TABLE cases ADD COLUMN ct_study TEXT NOT NULL DEFAULT '';
+CREATE INDEX cases_of_study ON cases(study);
+CREATE INDEX cases_of_ct_study ON cases(ct_study);
 )sql"};
-
-Error Unknown(std::string_view what, const std::string& name) {
-  return {ErrorCode::kDataLoss, fmt::format("the library holds an unknown {} `{}`", what, name),
-          "Move library.sqlite away and import again."};
-}
 
 CaseRole RoleFrom(const std::string& name) {
   if (const auto role = RoleNamed(name)) return *role;
-  throw Unknown("role", name);
-}
-
-QuarantineReason ReasonFrom(const std::string& name) {
-  for (const QuarantineReason reason : kAllQuarantineReasons)
-    if (Name(reason) == name) return reason;
-  throw Unknown("reason", name);
-}
-
-FindingKind KindFrom(const std::string& name) {
-  for (const FindingKind kind :
-       {FindingKind::kRejected, FindingKind::kLeftOut, FindingKind::kNoLabel, FindingKind::kNote})
-    if (Name(kind) == name) return kind;
-  throw Unknown("finding", name);
+  throw UnknownRow("role", name);
 }
 
 LabelKind KindOfLabelFrom(const std::string& name) {
   for (const LabelKind kind : {LabelKind::kRtStruct, LabelKind::kSeg, LabelKind::kNifti})
     if (Name(kind) == name) return kind;
-  throw Unknown("kind of label", name);
+  throw UnknownRow("kind of label", name);
 }
 
 std::int64_t Milliseconds(WallTime time) { return time.time_since_epoch().count(); }
 
-std::string Below(const std::filesystem::path& folder) {
-  const std::string text = folder.string();
-  return text.ends_with('/') ? text : text + "/";
-}
-
 }  // namespace
 
-std::string_view Name(FindingKind kind) {
-  switch (kind) {
-    case FindingKind::kRejected: return "rejected";
-    case FindingKind::kLeftOut: return "left-out";
-    case FindingKind::kNoLabel: return "no-label";
-    case FindingKind::kNote: return "note";
-  }
-  Ensure(false, "unknown kind of finding");
-  return {};
+Error UnknownRow(std::string_view what, const std::string& name) {
+  return {ErrorCode::kDataLoss, fmt::format("the library holds an unknown {} `{}`", what, name),
+          "Move library.sqlite away and import again."};
 }
 
 std::string CaseRecord::Note() const {
@@ -156,21 +137,60 @@ CaseStore::CaseStore(const std::filesystem::path& file, Clock& clock) : clock_(c
 
 void CaseStore::Changed() { database_.Run("UPDATE generation SET value = value + 1"); }
 
-PatientRoles CaseStore::Roles() {
-  std::lock_guard lock(mutex_);
-  Statement read(database_, "SELECT patient, role FROM patients");
+PatientRoles CaseStore::RolesLocked(std::string_view which) {
+  Statement read(database_, fmt::format("SELECT patient, role FROM patients {}", which));
   PatientRoles roles;
   while (read.Step()) roles.emplace(PatientText(read.Text(0)), RoleFrom(read.Text(1)));
   return roles;
 }
 
+PatientRoles CaseStore::Roles() {
+  std::lock_guard lock(mutex_);
+  return RolesLocked("");
+}
+
+PatientRoles CaseStore::SettledRoles() {
+  std::lock_guard lock(mutex_);
+  return RolesLocked("WHERE settled = 1");
+}
+
 void CaseStore::AddRoles(const PatientRoles& roles) {
   std::lock_guard lock(mutex_);
   Transaction transaction(database_);
-  Statement add(database_, "INSERT OR IGNORE INTO patients(patient, role, decided_ms) VALUES(?,?,?)");
+  Statement add(database_,
+                "INSERT INTO patients(patient, role, decided_ms, settled) VALUES(?1, ?2, ?3, ?2 IN ('test', 'review')) "
+                "ON CONFLICT(patient) DO UPDATE SET role = excluded.role, decided_ms = excluded.decided_ms, "
+                "settled = excluded.settled WHERE settled = 0 AND (role <> excluded.role OR excluded.settled = 1)");
   for (const auto& [patient, role] : roles) {
     add.Bind(1, patient.Reveal()).Bind(2, Name(role)).Bind(3, Milliseconds(clock_.Wall())).Execute();
   }
+  transaction.Commit();
+}
+
+void CaseStore::SettleRole(const CaseId& id) {
+  Statement settle(database_,
+                   "UPDATE patients SET settled = 1 WHERE settled = 0 AND patient = (SELECT patient FROM cases WHERE "
+                   "id = ?1) AND EXISTS(SELECT 1 FROM labels_in_use WHERE case_id = ?1 AND version IS NOT NULL)");
+  settle.Bind(1, id.text()).Execute();
+}
+
+void CaseStore::SetPatient(const CaseId& id, const PatientText& patient) {
+  std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  Statement before(database_, "SELECT patient FROM cases WHERE id = ?1 AND patient <> ?2");
+  if (!before.Bind(1, id.text()).Bind(2, patient.Reveal()).Step()) return;
+  const std::string old = before.Text(0);
+  before.Reset();
+  Statement role(database_,
+                 "INSERT INTO patients(patient, role, decided_ms, settled) SELECT ?2, role, decided_ms, settled FROM "
+                 "patients WHERE patient = ?1 ON CONFLICT(patient) DO UPDATE SET role = excluded.role, "
+                 "decided_ms = excluded.decided_ms, settled = 1 WHERE settled = 0 AND excluded.settled = 1");
+  role.Bind(1, old).Bind(2, patient.Reveal()).Execute();
+  Statement move(database_, "UPDATE cases SET patient = ?2 WHERE id = ?1");
+  move.Bind(1, id.text()).Bind(2, patient.Reveal()).Execute();
+  Statement nobody(database_, "DELETE FROM patients WHERE patient = ?1 AND patient NOT IN (SELECT patient FROM cases)");
+  nobody.Bind(1, old).Execute();
+  Changed();
   transaction.Commit();
 }
 
@@ -185,12 +205,12 @@ void CaseStore::Write(const CaseEntry& entry, const StudyRecord& study, std::spa
   std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   Statement add(database_,
-                "INSERT INTO cases(id, patient, study_date, no_label, images_stamp, label_stamp, study, added_ms) "
-                "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(id) DO UPDATE SET patient=?2, study_date=?3, no_label=?4, "
-                "images_stamp=?5, label_stamp=?6, study=?7, present=1");
+                "INSERT INTO cases(id, patient, study_date, no_label, images_stamp, label_stamp, study, added_ms, "
+                "ct_study) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(id) DO UPDATE SET patient=?2, study_date=?3, "
+                "no_label=?4, images_stamp=?5, label_stamp=?6, study=?7, ct_study=?9, present=1");
   add.Bind(1, entry.id.text()).Bind(2, entry.patient.Reveal()).Bind(3, entry.study_date.Reveal());
   add.Bind(4, entry.no_label).Bind(5, entry.images_stamp).Bind(6, entry.label_stamp).Bind(7, entry.study.text());
-  add.Bind(8, Milliseconds(clock_.Wall())).Execute();
+  add.Bind(8, Milliseconds(clock_.Wall())).Bind(9, entry.ct_study.text()).Execute();
   Statement forget(database_, "DELETE FROM files WHERE case_id = ?");
   forget.Bind(1, entry.id.text()).Execute();
   Statement file(database_, "INSERT INTO files(case_id, kind, position, path) VALUES(?,?,?,?)");
@@ -203,7 +223,9 @@ void CaseStore::Write(const CaseEntry& entry, const StudyRecord& study, std::spa
   put("pet", entry.pet);
   put("ct", entry.ct);
   for (const LabelVersion& label : labels) PutLabel(entry.id, label);
-  PutStudy(study);
+  SettleRole(entry.id);
+  PutStudy(study, true);
+  Judge(study.id);
   Changed();
   transaction.Commit();
 }
@@ -217,57 +239,15 @@ void CaseStore::PutLabel(const CaseId& id, const LabelVersion& label) {
   add.Bind(9, label.digest.Hex()).Bind(10, Milliseconds(label.added)).Execute();
 }
 
-void CaseStore::PutStudy(const StudyRecord& study) {
-  Statement remove(database_, "DELETE FROM studies WHERE id = ?");
-  remove.Bind(1, study.id.text()).Execute();
-  Statement add(database_,
-                "INSERT INTO studies(id, patient, study_date, place, folder, used, reason, words) "
-                "VALUES(?,?,?,?,?,?,?,?)");
-  add.Bind(1, study.id.text()).Bind(2, study.patient.Reveal()).Bind(3, study.study_date.Reveal());
-  add.Bind(4, study.place.string()).Bind(5, study.folder.string()).Bind(6, std::int64_t{study.used});
-  add.Bind(7, study.used ? "" : Name(study.fault.reason)).Bind(8, study.fault.words).Execute();
-  Statement finding(database_, "INSERT INTO findings(study, kind, place, reason, words) VALUES(?,?,?,?,?)");
-  for (const Finding& one : study.findings) {
-    finding.Bind(1, study.id.text()).Bind(2, Name(one.kind)).Bind(3, one.place.string());
-    finding.Bind(4, Name(one.fault.reason)).Bind(5, one.fault.words).Execute();
-  }
-}
-
-void CaseStore::SetPresent(const CaseId& id, bool present) {
+void CaseStore::Confirm(const CaseEntry& entry) {
   std::lock_guard lock(mutex_);
   Transaction transaction(database_);
-  Statement set(database_, "UPDATE cases SET present = ?2 WHERE id = ?1 AND present <> ?2");
-  set.Bind(1, id.text()).Bind(2, std::int64_t{present}).Execute();
+  Statement study(database_, "UPDATE cases SET study = ?2, ct_study = ?3 WHERE id = ?1");
+  study.Bind(1, entry.id.text()).Bind(2, entry.study.text()).Bind(3, entry.ct_study.text()).Execute();
+  Statement set(database_, "UPDATE cases SET present = 1 WHERE id = ?1 AND present = 0");
+  set.Bind(1, entry.id.text()).Execute();
   if (database_.Changes() > 0) Changed();
   transaction.Commit();
-}
-
-std::vector<CaseId> CaseStore::Finish(const std::filesystem::path& folder, std::span<const StudyRecord> studies,
-                                      const std::set<CaseId>& present) {
-  std::lock_guard lock(mutex_);
-  Transaction transaction(database_);
-  const std::string below = Below(folder);
-  Statement forget(database_,
-                   "DELETE FROM studies WHERE folder = ?1 OR place = ?1 OR substr(place, 1, length(?2)) = ?2");
-  forget.Bind(1, folder.string()).Bind(2, below).Execute();
-  for (const StudyRecord& study : studies) PutStudy(study);
-
-  std::vector<CaseId> gone;
-  Statement inside(database_,
-                   "SELECT id FROM cases JOIN files ON case_id = id AND kind = 'pet' AND position = 0 "
-                   "WHERE present = 1 AND substr(path, 1, length(?1)) = ?1");
-  inside.Bind(1, below);
-  while (inside.Step()) {
-    const CaseId id(inside.Text(0));
-    if (!present.contains(id)) gone.push_back(id);
-  }
-  for (const CaseId& id : gone) {
-    Statement set(database_, "UPDATE cases SET present = 0 WHERE id = ?");
-    set.Bind(1, id.text()).Execute();
-  }
-  if (!gone.empty()) Changed();
-  transaction.Commit();
-  return gone;
 }
 
 std::vector<CaseRecord> CaseStore::Cases() {
@@ -307,44 +287,6 @@ std::vector<std::filesystem::path> CaseStore::Files(const CaseId& id, std::strin
   std::vector<std::filesystem::path> files;
   while (read.Step()) files.emplace_back(read.Text(0));
   return files;
-}
-
-std::vector<StudyRecord> CaseStore::Studies() {
-  std::lock_guard lock(mutex_);
-  std::map<std::string, std::vector<Finding>> findings;
-  Statement each(database_, "SELECT study, kind, place, reason, words FROM findings ORDER BY rowid");
-  while (each.Step())
-    findings[each.Text(0)].push_back({KindFrom(each.Text(1)), each.Text(2), {ReasonFrom(each.Text(3)), each.Text(4)}});
-  Statement read(database_,
-                 "SELECT id, patient, study_date, place, folder, used, reason, words FROM studies ORDER BY place, id");
-  std::vector<StudyRecord> studies;
-  while (read.Step()) {
-    StudyRecord study;
-    study.id = StudyId(read.Text(0));
-    study.patient = PatientText(read.Text(1));
-    study.study_date = PatientText(read.Text(2));
-    study.place = read.Text(3);
-    study.folder = read.Text(4);
-    study.used = read.Int(5) != 0;
-    if (!study.used) study.fault = {ReasonFrom(read.Text(6)), read.Text(7)};
-    if (const auto found = findings.find(study.id.text()); found != findings.end())
-      study.findings = std::move(found->second);
-    studies.push_back(std::move(study));
-  }
-  return studies;
-}
-
-StudyQuality CaseStore::Quality() {
-  std::lock_guard lock(mutex_);
-  Statement read(database_, "SELECT used, reason, COUNT(*) FROM studies GROUP BY used, reason");
-  StudyQuality quality;
-  while (read.Step()) {
-    quality.studies += read.Int(2);
-    if (read.Int(0) != 0) continue;
-    quality.quarantined += read.Int(2);
-    quality.reasons[ReasonFrom(read.Text(1))] = read.Int(2);
-  }
-  return quality;
 }
 
 std::int64_t CaseStore::Generation() {
@@ -407,6 +349,7 @@ std::int64_t CaseStore::AddLabel(const CaseId& id, const LabelVersion& label) {
   PutLabel(id, next);
   Statement newest(database_, "UPDATE cases SET chosen_label = NULL WHERE id = ?");
   newest.Bind(1, id.text()).Execute();
+  SettleRole(id);
   Changed();
   transaction.Commit();
   return next.version;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/base/sqlite.h"
 #include "site-node/library/case_record.h"
 
@@ -21,7 +22,7 @@ namespace consilium {
 // A case as an import writes it.
 struct CaseEntry {
   CaseId id;
-  StudyId study;
+  StudyId study, ct_study;  // of the PET, which is the case's, and of the CT
   PatientText patient, study_date;
   std::string images_stamp, label_stamp;  // change when the files do
   std::vector<std::filesystem::path> pet, ct;
@@ -42,17 +43,30 @@ class CaseStore {
 
   WallTime Now() const { return clock_.Wall(); }
 
-  PatientRoles Roles();
-  void AddRoles(const PatientRoles& roles);  // a patient that has one keeps it
+  PatientRoles Roles();         // of all patients
+  PatientRoles SettledRoles();  // of those whose role is for good: they had a label, or are for test or review
+  void AddRoles(const PatientRoles& roles);  // a patient whose role is settled keeps it
 
   std::optional<KnownCase> Known(const CaseId& id);
   // The case, its study's verdict and the versions of its label that are new or whose trouble changed: all or nothing.
+  // With a label that may be used the patient's role is settled.
   void Write(const CaseEntry& entry, const StudyRecord& study, std::span<const LabelVersion> labels);
-  void SetPresent(const CaseId& id, bool present);
-  // The end of an import of `folder`: these are all its studies, and of the cases that lie in it only `present` are
-  // there. Returns those whose files are gone.
-  std::vector<CaseId> Finish(const std::filesystem::path& folder, std::span<const StudyRecord> studies,
-                             const std::set<CaseId>& present);
+  void Confirm(const CaseEntry& entry);  // it is there, as it was written
+  // The images of a known case now name this patient, as when a number was corrected. Who the images were is who they
+  // are: a role that was settled goes with them.
+  void SetPatient(const CaseId& id, const PatientText& patient);
+
+  // A case that was there at the last import and has files below a folder.
+  struct CaseBelow {
+    CaseId id;
+    bool whole = true;  // all its files lie there
+  };
+  std::vector<CaseBelow> Below(const std::filesystem::path& folder);
+  // The end of an import of `folder`: the files of the cases `gone` are not there any more, and `studies` are all that
+  // was seen below it. What is known of files elsewhere stays, and each study is judged by all that is known. Returns
+  // the studies so judged, by place.
+  std::vector<StudyRecord> Finish(const std::filesystem::path& folder, std::span<const StudyRecord> studies,
+                                  std::span<const CaseId> gone);
 
   std::vector<CaseRecord> Cases();  // by number of the patient
   std::optional<CaseRecord> Find(const CaseId& id);
@@ -78,7 +92,15 @@ class CaseStore {
  private:
   std::vector<LabelVersion> LabelsLocked(const CaseId& id);
   void PutLabel(const CaseId& id, const LabelVersion& label);
-  void PutStudy(const StudyRecord& study);
+  void PutStudy(const StudyRecord& study, bool anew);
+  bool Used(const StudyId& id);
+  void Judge(const StudyId& id);
+  std::set<StudyId> Touched(const std::filesystem::path& folder, std::span<const StudyRecord> studies,
+                            std::span<const CaseId> gone);
+  void ForgetBelow(const StudyId& id, const std::filesystem::path& folder);
+  void SettleRole(const CaseId& id);
+  std::vector<StudyRecord> StudiesLocked();
+  PatientRoles RolesLocked(std::string_view which);
   std::vector<CaseRecord> CasesLocked(const std::string& only);
   void Changed();
 
@@ -86,6 +108,9 @@ class CaseStore {
   std::mutex mutex_;  // guards database_
   Database database_;
 };
+
+// The library holds something that this program does not know.
+Error UnknownRow(std::string_view what, const std::string& name);
 
 // True if `a` comes before `b` when runs of digits count as numbers: STS_9 before STS_10.
 bool NaturalLess(std::string_view a, std::string_view b);

@@ -61,11 +61,18 @@ std::string Thousands(std::int64_t number) {
   return text;
 }
 
+std::string Counted(std::int64_t number, const std::string& thing) {
+  if (number == 1) return "1 " + thing;
+  const bool y = thing.ends_with('y');
+  return Thousands(number) + " " + (y ? thing.substr(0, thing.size() - 1) + "ies" : thing + "s");
+}
+
 std::string ProgressText(const ImportProgress& progress, double seconds) {
   const bool files = progress.what == kLookingAtFiles;
   std::string text =
       fmt::format("{} of {} {}", Thousands(progress.done), Thousands(progress.all), files ? "files" : "studies");
-  if (!files) text += fmt::format(", used {}, faulty {}", Thousands(progress.used), Thousands(progress.faulty));
+  if (!files)
+    text += fmt::format(", used {}, quarantined {}", Thousands(progress.used), Thousands(progress.quarantined));
   if (seconds < kSayAfterSeconds || progress.done == 0 || progress.done >= progress.all) return text;
   const double rate = static_cast<double>(progress.done) / seconds;
   text +=
@@ -97,10 +104,19 @@ std::vector<std::pair<std::int64_t, std::string>> GroupedReasons(const std::vect
   return groups;
 }
 
+std::string UnmatchedText(const std::vector<UnmatchedRole>& unmatched) {
+  if (unmatched.empty()) return {};
+  std::string text =
+      fmt::format("The list of roles names {} whom no import has found:\n", Counted(std::ssize(unmatched), "patient"));
+  for (std::size_t n = 0; n < std::min(unmatched.size(), kMostReasons); ++n)
+    text += fmt::format("  line {}: {}\n", unmatched[n].line, Readable(unmatched[n].patient.Reveal()));
+  if (unmatched.size() > kMostReasons) text += fmt::format("  and {} more\n", unmatched.size() - kMostReasons);
+  return text;
+}
+
 std::string SummaryText(const ImportReport& report) {
   const StudyQuality quality = report.Quality();
-  std::string text = fmt::format("{} {}   used {}   quarantined {}{}\n", Thousands(quality.studies),
-                                 quality.studies == 1 ? "study" : "studies",
+  std::string text = fmt::format("{}   used {}   quarantined {}{}\n", Counted(quality.studies, "study"),
                                  Thousands(quality.studies - quality.quarantined), Thousands(quality.quarantined),
                                  quality.quarantined > 0 ? " (consilium-site cases --quarantined)" : "");
   text += Lines(GroupedReasons(report.studies));
@@ -112,9 +128,15 @@ std::string SummaryText(const ImportReport& report) {
   }
   MostFirst(why);
   if (unlabelled > 0) text += fmt::format("without a label: {}, only predicted\n{}", Thousands(unlabelled), Lines(why));
-  text += fmt::format("{} cases added, {} known, {} changed, {} gone.\n", report.added, report.known,
-                      report.changed.size(), report.gone.size());
-  return text;
+  text +=
+      fmt::format("{} added, {} known, {} changed, {} gone.\n", Counted(report.added, "case"), Thousands(report.known),
+                  Thousands(std::ssize(report.changed)), Thousands(std::ssize(report.gone)));
+  if (!report.gone.empty()) {
+    text +=
+        "Cases that are gone (files no longer there, or no longer usable) are not used until an import finds them "
+        "again; roles and labels are kept.\n";
+  }
+  return text + UnmatchedText(report.unmatched);
 }
 
 std::string QuarantineText(const std::vector<StudyRecord>& studies) {

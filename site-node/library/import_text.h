@@ -13,7 +13,8 @@ namespace consilium {
 
 // What an import says to the person in front of it. Pure.
 
-std::string Thousands(std::int64_t number);  // "1,910"
+std::string Thousands(std::int64_t number);                          // "1,910"
+std::string Counted(std::int64_t number, const std::string& thing);  // "1 case", "1,910 studies"
 
 // "12,000 of 50,000 files, 4,200 a second, 9 s left": by what was done in `seconds`. Without the end when nothing can
 // be said of it yet.
@@ -24,7 +25,10 @@ double ProgressFraction(const ImportProgress& progress);  // of the whole import
 // others of one reason together.
 std::vector<std::pair<std::int64_t, std::string>> GroupedReasons(const std::vector<StudyRecord>& studies);
 
-// The end of an import: studies, used, quarantined, reasons, cases without a label.
+// Lines of the list of roles that fit nobody, with the patients' numbers as they stand there. Empty if there are none.
+std::string UnmatchedText(const std::vector<UnmatchedRole>& unmatched);
+
+// The end of an import: studies, used, quarantined, reasons, cases without a label, what is gone.
 std::string SummaryText(const ImportReport& report);
 
 // Each quarantined study with its place and all that is wrong with it; then what was left out of studies that are used.

@@ -92,7 +92,31 @@ fs::path FolderOf(const fs::path& place) {
   return fs::is_directory(place, failed) ? place : place.parent_path();
 }
 
+bool IsBelow(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = path.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+bool IsThere(const fs::path& file) {
+  std::error_code failed;
+  return fs::exists(file, failed);
+}
+
+void RequireFolder(const fs::path& folder) {
+  std::error_code failed;
+  Require(!fs::is_regular_file(folder, failed), fmt::format("{} is a file and no folder", folder.string()),
+          "Give the folder that holds the study's files; all below it is looked at.");
+}
+
 }  // namespace
+
+void DecideRoles(CaseStore& store, std::vector<PatientSeen> seen, const PatientRoles& list,
+                 const LibraryOptions& options, std::string_view site_key) {
+  const PatientRoles settled = store.SettledRoles();
+  for (const auto& [patient, role] : store.Roles())
+    if (!settled.contains(patient)) seen.push_back({patient, false});
+  store.AddRoles(ChooseRoles(seen, settled, list, options.roles, site_key));
+}
 
 LabelQuery TumourOf(const LibraryOptions& options) {
   LabelQuery query;
@@ -140,13 +164,8 @@ std::vector<Finding> ImportReport::Rejected() const {
 }
 
 Importer::Importer(const fs::path& dir, CaseStore& store, const LabelShelf& labels, const LibraryOptions& options,
-                   std::string_view site_key, std::function<void(const CaseId&)> drop_samples)
-    : dir_(dir),
-      store_(store),
-      labels_(labels),
-      options_(options),
-      site_key_(site_key),
-      drop_samples_(std::move(drop_samples)) {}
+                   std::string_view site_key, std::function<void(const CaseId&)> forget)
+    : dir_(dir), store_(store), labels_(labels), options_(options), site_key_(site_key), forget_(std::move(forget)) {}
 
 ImportReport Importer::Run(const fs::path& folder, const ImportHooks& hooks) {
   const ImportLock lock(dir_ / "import.lock");
@@ -154,25 +173,21 @@ ImportReport Importer::Run(const fs::path& folder, const ImportHooks& hooks) {
   const auto say = [&](const ImportProgress& progress) {
     if (hooks.progress) hooks.progress(progress);
   };
+  RequireFolder(folder);
   FindOptions find;
   find.roi_pattern = AllPatterns(options_);
   find.scan.stop = hooks.stop;
   find.scan.progress = [&](std::int64_t done, std::int64_t all) { say({kLookingAtFiles, done, all, 0, 0}); };
-  const PatientRoles list = options_.roles_file.empty() ? PatientRoles() : ReadRoleList(options_.roles_file);
-  const CaseScan scan = Look(folder, find);
+  const RoleList list = options_.roles_file.empty() ? RoleList() : ReadRoleList(options_.roles_file);
+  CaseScan scan = Look(folder, find);
+  if (!hooks.accept_gone) RequireThere(scan);
+  AddKnown(scan);
+  RequireListFits(scan, list, hooks.accept_unmatched);
   NoteStudies(scan);
-  DecideRoles(scan, list);
-  const std::int64_t all = std::ssize(scan.cases);
-  for (std::int64_t i = 0; i < all; ++i) {
-    if (hooks.stop.stop_requested()) {
-      throw Error(ErrorCode::kCancelled, fmt::format("the import was stopped after {} of {} studies", i, all),
-                  "What was read is kept. The same command goes on where it stopped.");
-    }
-    TakeIn(scan.cases[static_cast<std::size_t>(i)]);
-    const std::int64_t used = std::ssize(present_);
-    say({kReadingStudies, i + 1, all, used, i + 1 - used});
-  }
+  TakeInAll(scan, list.roles, hooks);
   Finish();
+  const StudyQuality quality = report_.Quality();
+  say({kReadingStudies, quality.studies, quality.studies, quality.studies - quality.quarantined, quality.quarantined});
   LogInfo("imported", {{"added", report_.added}, {"known", report_.known}, {"studies", std::ssize(report_.studies)}});
   return std::move(report_);
 }
@@ -203,6 +218,7 @@ void Importer::NoteStudies(const CaseScan& scan) {
       study.study_date = series->info.study_date;
       for (const std::string& note : series->notes)
         study.findings.push_back({FindingKind::kNote, Absolute(place.parent_path()), {{}, note}});
+      ++pending_[study.id];
       const auto [here, first] = study_in_.emplace(Absolute(place.parent_path()), study.id);
       if (!first && here->second != study.id) here->second = StudyId();
     }
@@ -215,11 +231,113 @@ void Importer::NoteStudies(const CaseScan& scan) {
         .findings.push_back({FindingKind::kLeftOut, Absolute(other.place), other.fault});
 }
 
-void Importer::DecideRoles(const CaseScan& scan, const PatientRoles& list) {
+// Who has a contour that was not read yet counts as labelled until it shows that it is none.
+void Importer::DecideRoles(const CaseScan& scan, const std::vector<bool>& taken, const PatientRoles& list) {
   std::vector<PatientSeen> seen;
-  for (const PatientCase& patient : scan.cases)
-    seen.push_back({patient.pet.info.patient_id, patient.contour.has_value()});
-  store_.AddRoles(ChooseRoles(seen, store_.Roles(), list, options_.roles, site_key_));
+  for (std::size_t n = 0; n < scan.cases.size(); ++n) {
+    const PatientText& patient = scan.cases[n].pet.info.patient_id;
+    seen.push_back({patient, taken[n] ? labelled_.contains(patient) : scan.cases[n].contour.has_value()});
+  }
+  consilium::DecideRoles(store_, std::move(seen), list, options_, site_key_);
+}
+
+// Validation patients first: where a contour turns out to be none, another patient takes the place while it still can.
+void Importer::TakeInAll(const CaseScan& scan, const PatientRoles& list, const ImportHooks& hooks) {
+  const auto say = [&] {
+    if (hooks.progress) hooks.progress(progress_);
+  };
+  progress_ = {kReadingStudies, 0, std::ssize(studies_), 0, 0};
+  for (const auto& [id, study] : studies_)
+    if (!pending_.contains(id)) Count(id);
+  say();
+  std::vector<bool> taken(scan.cases.size());
+  const auto take = [&](std::size_t n) {
+    if (hooks.stop.stop_requested()) {
+      throw Error(ErrorCode::kCancelled,
+                  fmt::format("the import was stopped after {} of {} studies", progress_.done, progress_.all),
+                  "What was read is kept. The same command goes on where it stopped.");
+    }
+    const PatientCase& patient = scan.cases[n];
+    TakeIn(patient);
+    taken[n] = true;
+    for (const Series* series : {&patient.pet, &patient.ct}) {
+      const StudyId id = StudyOf(series->info.patient_id, series->info.study_uid, series->slices.front().file).id;
+      if (--pending_.at(id) == 0) Count(id);
+    }
+    say();
+  };
+  for (bool more = true; more;) {
+    more = false;
+    DecideRoles(scan, taken, list);
+    const PatientRoles roles = store_.Roles();
+    for (std::size_t n = 0; n < scan.cases.size(); ++n) {
+      if (taken[n] || roles.at(scan.cases[n].pet.info.patient_id) != CaseRole::kValidation) continue;
+      take(n);
+      more = true;
+    }
+  }
+  for (std::size_t n = 0; n < scan.cases.size(); ++n)
+    if (!taken[n]) take(n);
+}
+
+void Importer::Count(const StudyId& study) {
+  ++progress_.done;
+  ++(studies_.at(study).used ? progress_.used : progress_.quarantined);
+}
+
+// What earlier imports found elsewhere: a contour outside the folder is still the case's.
+void Importer::AddKnown(CaseScan& scan) {
+  for (PatientCase& patient : scan.cases) {
+    const CaseId id = MakeCaseId(patient.pet, site_key_);
+    store_.SetPatient(id, patient.pet.info.patient_id);
+    if (patient.contour) continue;
+    for (const LabelVersion& label : store_.Labels(id)) {
+      if (!label.author.empty() || !label.model.empty()) continue;  // a person's
+      std::error_code failed;
+      if (!IsBelow(label.place, folder_) && fs::is_regular_file(label.place, failed)) patient.contour = label.place;
+      break;
+    }
+  }
+}
+
+// A disk that is not mounted is an empty folder, and must not look like a hospital without patients.
+void Importer::RequireThere(const CaseScan& scan) {
+  if (!scan.cases.empty()) return;
+  const std::vector<CaseStore::CaseBelow> known = store_.Below(folder_);
+  for (const CaseStore::CaseBelow& one : known)
+    if (!MissingAll(one.id)) return;
+  if (known.empty()) return;
+  throw Error(ErrorCode::kFailedPrecondition,
+              fmt::format("not one file is there any more of the {} that {} imported from {}",
+                          known.size() == 1 ? "case" : fmt::format("{} cases", known.size()),
+                          known.size() == 1 ? "was" : "were", folder_.string()),
+              "Is a disk not mounted? Nothing was changed. If the images were moved, import them from where they lie "
+              "now; if they are gone for good, give --gone.");
+}
+
+// A line that fits nobody is a wrong number, and then a patient who is not in the list is one whose number is wrong
+// there: the draw must not decide what the hospital has decided.
+void Importer::RequireListFits(const CaseScan& scan, const RoleList& list, bool accept) {
+  if (list.roles.empty()) return;
+  std::set<PatientText> patients, unlisted;
+  for (const auto& [patient, role] : store_.Roles()) patients.insert(patient);
+  const PatientRoles settled = store_.SettledRoles();
+  for (const PatientCase& one : scan.cases) {
+    const PatientText& patient = one.pet.info.patient_id;
+    patients.insert(patient);
+    if (!list.roles.contains(patient) && !settled.contains(patient)) unlisted.insert(patient);
+  }
+  report_.unmatched = UnmatchedIn(list, patients);
+  if (accept || report_.unmatched.empty() || unlisted.empty()) return;
+  const bool none = report_.unmatched.size() == list.roles.size();
+  throw Error(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("{}, {}: neither {} nor the library has such a patient, while {} found there {} not in the list",
+                  options_.roles_file.string(), none ? "every line" : LinesOf(report_.unmatched), folder_.string(),
+                  unlisted.size() == 1 ? "a patient" : fmt::format("{} patients", unlisted.size()),
+                  unlisted.size() == 1 ? "is" : "are"),
+      "A role is for good, so nothing was taken in. Write the numbers as they stand in the images (0010,0020). "
+      "If those patients come with another import and the others may be drawn, give --allow-unmatched.");
 }
 
 // Reads everything once: what is wrong with a case shows here and not in the middle of a round.
@@ -234,12 +352,15 @@ void Importer::TakeIn(const PatientCase& patient) {
   CaseEntry entry;
   entry.id = MakeCaseId(patient.pet, site_key_);
   const auto reject = [&](QuarantineReason reason, std::string words) {
-    study.findings.push_back(
-        {FindingKind::kRejected, patient.pet.slices.front().file.parent_path(), {reason, std::move(words)}});
+    const fs::path place = Absolute(patient.pet.slices.front().file.parent_path());
+    study.findings.push_back({FindingKind::kRejected, place, {reason, std::move(words)}});
   };
   if (!seen_.insert(entry.id).second)
     return reject(QuarantineReason::kDuplicateSlices, "the same PET series is there twice");
+  StudyRecord& ct_study =
+      StudyOf(patient.ct.info.patient_id, patient.ct.info.study_uid, patient.ct.slices.front().file);
   entry.study = study.id;
+  entry.ct_study = ct_study.id;
   entry.patient = info.patient_id;
   entry.study_date = info.study_date;
   entry.pet = Absolute(FilesOf(patient.pet));
@@ -257,25 +378,27 @@ void Importer::TakeIn(const PatientCase& patient) {
   } catch (const std::exception& failure) {
     return reject(QuarantineReason::kNotReadable, AsError(failure).what());
   }
-  study.used = true;
-  StudyOf(patient.ct.info.patient_id, patient.ct.info.study_uid, patient.ct.slices.front().file).used = true;
+  study.used = ct_study.used = true;
   present_.insert(entry.id);
   const bool same_label = same_images && known->label_stamp == entry.label_stamp;
   const LabelNews labels = same_label ? KnownLabels(entry.id) : NewLabels(entry.id, patient);
   entry.no_label = labels.none_because;
   if (!labels.fault.words.empty()) study.findings.push_back({FindingKind::kRejected, labels.place, labels.fault});
-  if (!entry.no_label.empty()) {
+  if (entry.no_label.empty()) {
+    labelled_.insert(entry.patient);
+  } else {
     ++report_.no_label[entry.no_label];
     study.findings.push_back({FindingKind::kNoLabel, study.place, {QuarantineReason::kLabel, entry.no_label}});
   }
   if (same_label) {
     ++report_.known;
-    return store_.SetPresent(entry.id, true);
+    return store_.Confirm(entry);
   }
+  if (known) forget_(entry.id);
   store_.Write(entry, study, labels.changes);
   if (known) {
+    forget_(entry.id);  // what a running service made of the old ones meanwhile
     report_.changed.push_back(entry.id);
-    drop_samples_(entry.id);
   } else {
     ++report_.added;
   }
@@ -338,19 +461,36 @@ Importer::LabelNews Importer::NewLabels(const CaseId& id, const PatientCase& pat
   return news;
 }
 
-void Importer::Finish() {
-  for (auto& [id, study] : studies_) {
-    if (!study.used) {
-      const auto why = std::find_if(study.findings.begin(), study.findings.end(),
-                                    [](const Finding& finding) { return finding.kind == FindingKind::kRejected; });
-      study.fault =
-          why != study.findings.end() ? why->fault : Fault{QuarantineReason::kNoImages, "nothing in it can be used"};
-    }
-    report_.studies.push_back(std::move(study));
+bool Importer::MissingAll(const CaseId& id) {
+  const std::vector<fs::path> files = FilesBelow(id);
+  return std::none_of(files.begin(), files.end(), IsThere);
+}
+
+// Of a case that lies here whole, it is enough that this import does not find it sound. Of one that lies partly
+// elsewhere only missing files say that it is gone.
+std::vector<CaseId> Importer::Gone() {
+  std::vector<CaseId> gone;
+  for (const CaseStore::CaseBelow& known : store_.Below(folder_)) {
+    if (present_.contains(known.id)) continue;
+    const std::vector<fs::path> files = known.whole ? std::vector<fs::path>() : FilesBelow(known.id);
+    if (known.whole || !std::all_of(files.begin(), files.end(), IsThere)) gone.push_back(known.id);
   }
-  std::stable_sort(report_.studies.begin(), report_.studies.end(),
-                   [](const StudyRecord& a, const StudyRecord& b) { return a.place < b.place; });
-  report_.gone = store_.Finish(folder_, report_.studies, present_);
+  return gone;
+}
+
+// The files of a known case that lie below the folder.
+std::vector<fs::path> Importer::FilesBelow(const CaseId& id) {
+  std::vector<fs::path> files = store_.Files(id, "pet");
+  for (fs::path& file : store_.Files(id, "ct")) files.push_back(std::move(file));
+  std::erase_if(files, [&](const fs::path& file) { return !IsBelow(file, folder_); });
+  return files;
+}
+
+void Importer::Finish() {
+  std::vector<StudyRecord> studies;
+  for (auto& [id, study] : studies_) studies.push_back(std::move(study));
+  report_.gone = Gone();
+  report_.studies = store_.Finish(folder_, studies, report_.gone);
 }
 
 }  // namespace consilium

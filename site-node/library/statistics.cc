@@ -14,6 +14,7 @@
 #include "core/base/readable.h"
 #include "core/base/terminal.h"
 #include "imaging/findings/find_lesions.h"
+#include "site-node/library/import_text.h"
 
 namespace consilium {
 namespace {
@@ -173,7 +174,8 @@ CollectedStatistics CollectStatistics(CaseLibrary& library, FeatureStore& store,
                                       const std::function<void(double fraction)>& progress) {
   CollectedStatistics out;
   std::map<std::string, std::vector<CaseFeatures>> patients;
-  const std::vector<CaseRecord> cases = library.Cases();
+  std::vector<CaseRecord> cases = library.Cases();
+  std::erase_if(cases, [](const CaseRecord& record) { return !record.present; });
   for (std::size_t n = 0; n < cases.size(); ++n) {
     const CaseId& id = cases[n].id;
     try {
@@ -195,8 +197,9 @@ CollectedStatistics CollectStatistics(CaseLibrary& library, FeatureStore& store,
 }
 
 std::string StatisticsText(const LibraryStatistics& statistics) {
-  std::string text = fmt::format("{} patients, {} cases, {} of them with a label, {} lesions\n", statistics.patients,
-                                 statistics.cases, statistics.labelled, statistics.lesions);
+  std::string text = fmt::format("{}, {}, {} of them with a label, {}\n", Counted(statistics.patients, "patient"),
+                                 Counted(statistics.cases, "case"), Thousands(statistics.labelled),
+                                 Counted(statistics.lesions, "lesion"));
   for (const Chart& chart : ChartsOf(statistics)) {
     if (chart.rows.empty() && !chart.hidden) continue;
     Table table({chart.title, chart.things, "patients"});

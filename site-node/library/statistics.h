@@ -36,7 +36,7 @@ struct CollectedStatistics {
   std::int64_t unread = 0;  // cases that cannot be read, or may not be yet; they are not in it
 };
 
-// Of every case in the library. Cases that were not looked at before are read whole, once.
+// Of every case in the library that is there. Cases that were not looked at before are read whole, once.
 CollectedStatistics CollectStatistics(CaseLibrary& library, FeatureStore& features,
                                       const std::function<void(double fraction)>& progress = {});
 

@@ -453,7 +453,7 @@ TEST_F(Commands, ASiteWithoutPatientsIsToldToImportSome) {
 
 TEST_F(Commands, AFolderThatIsNotThereIsRefused) {
   ExpectRefused("import nowhere", "no folder nowhere", "Give a folder of DICOM files");
-  ExpectRefused("import plan.toml", "no folder plan.toml");
+  ExpectRefused("import plan.toml", "plan.toml is a file and no folder", "Give the folder");
   ExpectRefused("cases", "cannot use the site's folder", "--dir", "plan.toml");
 }
 

@@ -341,6 +341,19 @@ TEST_F(CaseLibraryTest, AFolderThatIsNotThereIsNotFound) {
   EXPECT_EQ(ErrorOf([&] { Open()->Import(folder_ / "none"); }).code(), ErrorCode::kNotFound);
 }
 
+// Another key would give every case another name: all known ones would be gone, with the labels that people gave.
+TEST_F(CaseLibraryTest, AKeyThatIsLostIsNotMadeAnew) {
+  Open()->Import(Images());
+  fs::rename(folder_ / "site/pseudonym.key", folder_ / "backup");
+  const Error error = ErrorOf([&] { Open(); });
+  EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(error.what(), HasSubstr("pseudonym.key is missing, and the names of all cases in library.sqlite"));
+  EXPECT_THAT(error.next_step(), HasSubstr("Restore it from a backup"));
+  EXPECT_FALSE(fs::exists(folder_ / "site/pseudonym.key"));
+  fs::rename(folder_ / "backup", folder_ / "site/pseudonym.key");
+  EXPECT_EQ(Open()->Import(Images()).known, 5);
+}
+
 TEST_F(CaseLibraryTest, AKeyOfTheWrongSizeIsNotUsed) {
   fs::create_directories(folder_ / "site");
   WriteFileDurably(folder_ / "site/pseudonym.key", "short");

@@ -116,16 +116,29 @@ TEST(CaseRoles, AListThatMovesAPatientIsRefused) {
 TEST(RoleList, IsOnePatientAndRoleALine) {
   const TemporaryFolder scratch;
   WriteFileDurably(scratch / "r.csv", "patient,role\r\n# ours\n\nP1, training\n\"Doe, John\",test\nP1,training\n");
-  EXPECT_EQ(ReadRoleList(scratch / "r.csv"),
+  EXPECT_EQ(ReadRoleList(scratch / "r.csv").roles,
             (PatientRoles{{PatientText("P1"), CaseRole::kTraining}, {PatientText("Doe, John"), CaseRole::kTest}}));
 }
 
 TEST(RoleList, ASpreadsheetsMarkIsNoPartOfTheFirstPatient) {
   const TemporaryFolder scratch;
   WriteFileDurably(scratch / "r.csv", "\xEF\xBB\xBFP1,test\n");
-  EXPECT_EQ(ReadRoleList(scratch / "r.csv"), (PatientRoles{{PatientText("P1"), CaseRole::kTest}}));
+  EXPECT_EQ(ReadRoleList(scratch / "r.csv").roles, (PatientRoles{{PatientText("P1"), CaseRole::kTest}}));
   WriteFileDurably(scratch / "r.csv", "\xEF\xBB\xBFpatient,role\nP1,test\n");
-  EXPECT_EQ(ReadRoleList(scratch / "r.csv").size(), 1U);
+  EXPECT_EQ(ReadRoleList(scratch / "r.csv").roles.size(), 1U);
+}
+
+TEST(RoleList, LinesThatFitNobodyAreToldByTheirNumbers) {
+  const TemporaryFolder scratch;
+  WriteFileDurably(scratch / "r.csv", "patient,role\nP9,test\n\nP1,test\nP5,training\nP9,test\nP7,test\n");
+  const std::vector<UnmatchedRole> unmatched = UnmatchedIn(ReadRoleList(scratch / "r.csv"), {PatientText("P1")});
+  ASSERT_EQ(unmatched.size(), 3U);
+  EXPECT_EQ(unmatched[0].patient.Reveal(), "P9");
+  EXPECT_EQ(LinesOf(unmatched), "lines 2, 5 and 7");
+  EXPECT_EQ(LinesOf(std::vector<UnmatchedRole>{{3, {}}}), "line 3");
+  std::vector<UnmatchedRole> many;
+  for (int line = 1; line <= 14; ++line) many.push_back({line, {}});
+  EXPECT_EQ(LinesOf(many), "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 2 more");
 }
 
 TEST(RoleList, FaultsNameTheLineAndNotThePatient) {

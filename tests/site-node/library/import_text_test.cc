@@ -34,13 +34,19 @@ TEST(ImportText, NumbersHaveCommas) {
   EXPECT_EQ(Thousands(-1000), "-1,000");
 }
 
+TEST(ImportText, OneThingIsNoMany) {
+  EXPECT_EQ(Counted(1, "case"), "1 case");
+  EXPECT_EQ(Counted(0, "case"), "0 cases");
+  EXPECT_EQ(Counted(1910, "study"), "1,910 studies");
+}
+
 TEST(ImportText, ProgressSaysRateAndTimeLeft) {
   EXPECT_EQ(ProgressText({kLookingAtFiles, 12000, 50000, 0, 0}, 4),
             "12,000 of 50,000 files, 3,000 a second, 13 s left");
   EXPECT_EQ(ProgressText({kReadingStudies, 10, 400, 9, 1}, 20),
-            "10 of 400 studies, used 9, faulty 1, 0.5 a second, 13 min left");
+            "10 of 400 studies, used 9, quarantined 1, 0.5 a second, 13 min left");
   EXPECT_EQ(ProgressText({kReadingStudies, 10, 40000, 10, 0}, 20),
-            "10 of 40,000 studies, used 10, faulty 0, 0.5 a second, 22.2 h left");
+            "10 of 40,000 studies, used 10, quarantined 0, 0.5 a second, 22.2 h left");
   EXPECT_EQ(ProgressText({kLookingAtFiles, 5, 10, 0, 0}, 0.2), "5 of 10 files") << "too early for a rate";
   EXPECT_EQ(ProgressText({kLookingAtFiles, 10, 10, 0, 0}, 9), "10 of 10 files") << "nothing is left";
 }
@@ -80,6 +86,22 @@ TEST(ImportText, TheSummaryCountsStudiesReasonsAndCasesWithoutALabel) {
   report = {};
   report.studies = {Used()};
   EXPECT_EQ(SummaryText(report), "1 study   used 1   quarantined 0\n0 cases added, 0 known, 0 changed, 0 gone.\n");
+  report.added = 1;
+  report.gone = {CaseId("case-1")};
+  EXPECT_EQ(SummaryText(report),
+            "1 study   used 1   quarantined 0\n1 case added, 0 known, 0 changed, 1 gone.\n"
+            "Cases that are gone (files no longer there, or no longer usable) are not used until an import finds them "
+            "again; roles and labels are kept.\n");
+}
+
+TEST(ImportText, PatientsOfTheListWhomNobodyKnowsAreNamed) {
+  EXPECT_EQ(UnmatchedText({}), "");
+  EXPECT_EQ(UnmatchedText({{3, PatientText("P\x1b[31m9")}}),
+            "The list of roles names 1 patient whom no import has found:\n  line 3: P?[31m9\n");
+  ImportReport report;
+  for (int line = 1; line <= 14; ++line) report.unmatched.push_back({line, PatientText("P")});
+  EXPECT_THAT(SummaryText(report), testing::HasSubstr("names 14 patients whom no import has found:\n  line 1: P\n"));
+  EXPECT_THAT(SummaryText(report), testing::EndsWith("  line 12: P\n  and 2 more\n"));
 }
 
 TEST(ImportText, AThousandReasonsAreTwelveLines) {

@@ -84,6 +84,19 @@ TEST_F(StatisticsTest, CasesAreReadOnceAndAgainWhenTheyChange) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), Not(HasSubstr(images.string()))) << "a path may name a patient";
 }
 
+TEST_F(StatisticsTest, CasesThatAreGoneAreNotInIt) {
+  const auto library = Open();
+  const fs::path images = Write("north", 3, 7);
+  library->Import(images);
+  FeatureStore store(folder_ / "site");
+  ASSERT_EQ(CollectStatistics(*library, store).statistics.cases, 3);
+  fs::remove_all(*fs::directory_iterator(images));
+  ASSERT_EQ(library->Import(images).gone.size(), 1U);
+  const CollectedStatistics left = CollectStatistics(*library, store);
+  EXPECT_EQ(left.statistics.cases, 2);
+  EXPECT_EQ(left.unread, 0);
+}
+
 LibraryStatistics Example() {
   LibraryStatistics s;
   for (int n = 0; n < 9; ++n) {
