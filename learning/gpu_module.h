@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
+
+namespace c10d {
+class Backend;
+class Store;
+}  // namespace c10d
 
 namespace consilium {
 
@@ -33,9 +39,13 @@ class GpuModule {
   // Makes the calling thread work on a stream of its own of GPU `index`, and waits for it at the end.
   virtual void EnterStream(int index) = 0;
   virtual void LeaveStream(int index) = 0;
+
+  // NCCL among processes that each have a GPU of their own, a reference that the caller takes over
+  // (c10::intrusive_ptr::reclaim); nullptr if it was not built in. Does not own `store`.
+  virtual c10d::Backend* NewNccl(c10d::Store& store, int rank, int size, std::chrono::milliseconds patience) = 0;
 };
 
-inline constexpr int kGpuModuleVersion = 1;
+inline constexpr int kGpuModuleVersion = 2;
 inline constexpr const char* kGpuModuleFile = "libconsilium_learning_gpu.so";
 inline constexpr const char* kGpuModuleSymbol = "ConsiliumLearningGpu";  // GpuModule* ConsiliumLearningGpu()
 

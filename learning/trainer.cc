@@ -8,8 +8,10 @@
 #include <limits>
 #include <utility>
 
+#include "core/base/config.h"
 #include "core/base/error.h"
 #include "learning/augment.h"
+#include "learning/data_parallel.h"
 #include "learning/loss.h"
 #include "learning/network.h"
 #include "learning/optimizer.h"
@@ -57,61 +59,6 @@ void Fill(const Batch& batch, const std::vector<PatchChoice>& choices, const Sou
   }
 }
 
-}  // namespace
-
-struct Trainer::Impl {
-  Impl(const NetworkSpec& spec, const PrepPlan& prep, const ComputeOptions& options)
-      : device(OpenTorchDevice(options)), network(MakeNetwork(spec, device.torch)) {
-    prep.Validate();
-    padding = PaddingOf(prep, spec.input_channels, device.torch);
-    generator = at::globalContext().defaultGenerator(device.torch).clone();
-  }
-
-  at::Tensor Loss(const Batch& batch, Precision precision, Labelled labelled) const {
-    return DeepSupervisionLoss(network->Forward(batch.image, precision, TrainingLevels(network->spec())),
-                               batch.labels.squeeze(1).to(at::kLong), labelled);
-  }
-
-  // The gradient of one batch, on the device: nothing is copied to the host. Returns the loss, a scalar there.
-  at::Tensor Gradient(const Batch& batch, Precision precision, Labelled labelled) const {
-    const at::Tensor loss = Loss(batch, precision, labelled);
-    loss.backward();
-    return loss.detach();
-  }
-
-  // FedSGD (McMahan et al. 2017): the gradient of the mean loss over whole patients, each with its own Dice, left in
-  // the parameters. Returns that mean. A patient is padded with air to edges that the network takes.
-  at::Tensor WholeGradient(const std::vector<SampleTensors>& patients, Precision precision, Labelled labelled,
-                           const std::stop_token& stop) const {
-    const auto share = 1 / static_cast<double>(patients.size());
-    at::Tensor sum = at::zeros({}, at::TensorOptions(device.torch).dtype(at::kDouble));
-    for (const SampleTensors& patient : patients) {
-      if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "training was stopped within its step");
-      std::array<std::int64_t, 3> corner{};  // x, y, z
-      std::vector<std::int64_t> edges;       // z, y, x
-      for (std::int64_t dim = 1; dim <= 3; ++dim) {
-        edges.push_back(network->spec().PatchFrom(patient.image.size(dim)));
-        corner[static_cast<std::size_t>(3 - dim)] = -((edges.back() - patient.image.size(dim) + 1) / 2);
-      }
-      const Batch whole{at::empty({1, patient.image.size(0), edges[0], edges[1], edges[2]}, patient.image.options()),
-                        at::empty({1, 1, edges[0], edges[1], edges[2]}, patient.label.options())};
-      CutPatch(patient.image, corner, padding, whole.image[0]);
-      CutPatch(patient.label, corner, at::zeros({1, 1, 1, 1}, patient.label.options()), whole.labels[0]);
-      const at::Tensor loss = Loss(whole, precision, labelled);
-      (loss * share).backward();
-      sum.add_(loss.detach(), share);
-    }
-    return sum;
-  }
-
-  TorchDevice device;
-  std::unique_ptr<Network> network;
-  at::Tensor padding;
-  at::Generator generator;  // of the device, seeded anew for each use
-};
-
-namespace {
-
 // Sums the loss on the device and reads it only when progress is due.
 class LossMeter {
  public:
@@ -134,6 +81,108 @@ class LossMeter {
   const std::function<void(const TrainProgress&)>& progress_;
   Clock::time_point start_ = Clock::now(), reported_ = start_;
 };
+
+// One call of Train, made definite.
+struct Call {
+  const TrainPlan& plan;
+  const TrainPosition& position;
+  Precision precision;
+  Labelled labelled;
+  std::int64_t batch;     // this process's patches of a step
+  std::int64_t patients;  // of all processes
+  const std::stop_token& stop;
+};
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(const NetworkSpec& spec, const PrepPlan& prep, const ComputeOptions& options, ProcessGroup* group)
+      : device(OpenTorchDevice(options)),
+        network(MakeNetwork(spec, device.torch)),
+        prep_digest(prep.digest()),
+        processes(group) {
+    prep.Validate();
+    padding = PaddingOf(prep, spec.input_channels, device.torch);
+    generator = at::globalContext().defaultGenerator(device.torch).clone();
+  }
+
+  at::Tensor Loss(const Batch& batch, Precision precision, Labelled labelled) const {
+    return DeepSupervisionLoss(network->Forward(batch.image, precision, TrainingLevels(network->spec())),
+                               batch.labels.squeeze(1).to(at::kLong), labelled);
+  }
+
+  // The gradient of one batch, on the device: nothing is copied to the host. Returns the loss, a scalar there.
+  at::Tensor Gradient(const Batch& batch, Precision precision, Labelled labelled) const {
+    const at::Tensor loss = Loss(batch, precision, labelled);
+    loss.backward();
+    return loss.detach();
+  }
+
+  // FedSGD (McMahan et al. 2017): the gradient of the mean loss over whole patients, each with its own Dice, left in
+  // the parameters. Returns that mean. A patient is padded with air to edges that the network takes. `share` is what
+  // each weighs.
+  at::Tensor WholeGradient(const std::vector<SampleTensors>& patients, double share, Precision precision,
+                           Labelled labelled, const std::stop_token& stop) const {
+    at::Tensor sum = at::zeros({}, at::TensorOptions(device.torch).dtype(at::kDouble));
+    for (const SampleTensors& patient : patients) {
+      if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "training was stopped within its step");
+      std::array<std::int64_t, 3> corner{};  // x, y, z
+      std::vector<std::int64_t> edges;       // z, y, x
+      for (std::int64_t dim = 1; dim <= 3; ++dim) {
+        edges.push_back(network->spec().PatchFrom(patient.image.size(dim)));
+        corner[static_cast<std::size_t>(3 - dim)] = -((edges.back() - patient.image.size(dim) + 1) / 2);
+      }
+      const Batch whole{at::empty({1, patient.image.size(0), edges[0], edges[1], edges[2]}, patient.image.options()),
+                        at::empty({1, 1, edges[0], edges[1], edges[2]}, patient.label.options())};
+      CutPatch(patient.image, corner, padding, whole.image[0]);
+      CutPatch(patient.label, corner, at::zeros({1, 1, 1, 1}, patient.label.options()), whole.labels[0]);
+      const at::Tensor loss = Loss(whole, precision, labelled);
+      (loss * share).backward();
+      sum.add_(loss.detach(), share);
+    }
+    return sum;
+  }
+
+  // Takes the plan's steps, with the other processes. Returns the sum of the learning rates.
+  double TakeSteps(const Call& call, const std::vector<SampleTensors>& samples, const PatchSampler& sampler,
+                   Optimizer& optimizer, DataParallel& together, LossMeter& meter) {
+    const NetworkSpec& spec = network->spec();
+    const std::int64_t p = call.plan.patch, own = call.plan.local == "gradient" ? 0 : call.batch;
+    const auto floats = at::TensorOptions(device.torch).dtype(at::kFloat);
+    const Batch batch{at::empty({own, spec.input_channels, p, p, p}, floats),
+                      at::empty({own, 1, p, p, p}, floats.dtype(at::kByte))};
+    const Source source{samples, padding, spec.classes};
+    double way = 0;
+    for (std::int64_t s = 0; s < call.plan.steps; ++s) {
+      if (together.Stopped(call.stop))
+        throw Error(ErrorCode::kCancelled, "training was stopped after " + std::to_string(s) + " steps");
+      const std::int64_t step = call.position.first_step + s;
+      at::Tensor loss;
+      if (own == 0) {
+        const double share = static_cast<double>(together.size()) / static_cast<double>(call.patients);
+        loss = WholeGradient(samples, share, call.precision, call.labelled,
+                             together.alone() ? call.stop : std::stop_token{});  // others would wait for the rest
+      } else {
+        Fill(batch, together.Own(sampler.Draw(call.position.seed, step)), source, generator);
+        loss = Gradient(batch, call.precision, call.labelled);
+      }
+      meter.Add(together.Average(network->tensors(), loss));
+      const double rate = LearningRateAt(call.plan, step, call.position.total_steps);
+      optimizer.Step(rate);
+      way += rate;
+    }
+    return way;
+  }
+
+  TorchDevice device;
+  std::unique_ptr<Network> network;
+  Digest prep_digest;
+  ProcessGroup* processes;
+  at::Tensor padding;
+  at::Generator generator;  // of the device, seeded anew for each use
+};
+
+namespace {
 
 std::vector<at::Tensor> ZerosLike(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> zeros;
@@ -194,8 +243,9 @@ Parameters NextControl(const ControlVariates& control, const Parameters& start, 
 }
 
 // What one backward pass holds: a batch of patches, or the largest patient.
-StepSize StepOf(const TrainPlan& plan, const NetworkSpec& spec, std::span<const Sample> samples, Precision precision) {
-  StepSize step{plan.patch, plan.batch, precision, true};
+StepSize StepOf(const TrainPlan& plan, std::int64_t batch, const NetworkSpec& spec, std::span<const Sample> samples,
+                Precision precision) {
+  StepSize step{plan.patch, batch, precision, true};
   if (plan.local != "gradient") return step;
   step = {0, 1, precision, true};
   for (const Sample& sample : samples) {  // as the cube of the same volume
@@ -208,29 +258,7 @@ StepSize StepOf(const TrainPlan& plan, const NetworkSpec& spec, std::span<const 
   return step;
 }
 
-void RequireFinite(double loss, const Parameters& parameters) {
-  if (std::isfinite(loss) && parameters.AllFinite()) return;
-  throw Error(ErrorCode::kOutOfRange, "training: the loss or the parameters are no longer finite",
-              "Lower learning_rate in the plan, or train with precision = float32.");
-}
-
-}  // namespace
-
-Trainer::Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute) {
-  network.Validate();
-  AtTorchWall(
-      "network", [] { return std::string("its parameters do not fit."); },
-      [&] { impl_ = std::make_unique<Impl>(network, prep, compute); });
-}
-
-Trainer::~Trainer() = default;
-
-TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
-                            const TrainPlan& plan, const TrainPosition& position, std::stop_token stop,
-                            const std::function<void(const TrainProgress&)>& progress) {
-  plan.Validate();
-  Impl& self = *impl_;
-  const NetworkSpec& spec = self.network->spec();
+void RequireFit(const TrainPlan& plan, const NetworkSpec& spec, const TrainPosition& position) {
   Require(plan.patch % spec.GridFactor() == 0,
           "training: patch = " + std::to_string(plan.patch) + " is not a multiple of " +
               std::to_string(spec.GridFactor()) + ", the grid factor of a network of " +
@@ -239,8 +267,53 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
   Require(position.control == nullptr || (plan.optimizer == "sgd" && plan.momentum == 0 && plan.average == 0),
           "training: SCAFFOLD's control variates are gradients, which momentum, adamw and an average are not",
           "Set train.optimizer = \"sgd\", train.momentum = 0 and train.average = 0 in the plan.");
+}
+
+// All that must be the same in every process for one training: not the numbers that rank 0 shares.
+Digest TrainingOf(NetworkSpec spec, const Digest& prep, TrainPlan plan, const TrainPosition& position,
+                  Precision precision, std::span<const Sample> samples) {
+  ConfigPrinter words(Comments::kHide);
+  spec.Visit(words);
+  plan.Visit(words);
+  Sha256 digest;
+  digest.Add(words.text() + prep.Hex() + std::string(Name(precision)));
+  for (const std::int64_t number : {position.first_step, position.total_steps, static_cast<std::int64_t>(position.seed),
+                                    std::int64_t{position.control != nullptr}})
+    digest.Add(" " + std::to_string(number));
+  AddSamples(samples, digest);
+  return digest.Finish();
+}
+
+void RequireFinite(double loss, const Parameters& parameters) {
+  if (std::isfinite(loss) && parameters.AllFinite()) return;
+  throw Error(ErrorCode::kOutOfRange, "training: the loss or the parameters are no longer finite",
+              "Lower learning_rate in the plan, or train with precision = float32.");
+}
+
+}  // namespace
+
+Trainer::Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute,
+                 ProcessGroup* processes) {
+  network.Validate();
+  AtTorchWall(
+      "network", [] { return std::string("its parameters do not fit."); },
+      [&] { impl_ = std::make_unique<Impl>(network, prep, compute, processes); });
+}
+
+Trainer::~Trainer() = default;
+
+TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
+                            const TrainPlan& plan, const TrainPosition& position, std::stop_token stop,
+                            const std::function<void(const TrainProgress&)>& progress) {
+  Impl& self = *impl_;
+  DataParallel together(self.processes);
+  plan.Validate();
+  const NetworkSpec& spec = self.network->spec();
+  RequireFit(plan, spec, position);
+  const bool whole = plan.local == "gradient";
+  const std::int64_t batch_size = together.Deal(whole ? std::ssize(samples) : plan.batch, whole);
   const Precision precision = PrecisionOn(self.device, plan.precision);
-  const StepSize step_size = StepOf(plan, spec, samples, precision);
+  const StepSize step_size = StepOf(plan, batch_size, spec, samples, precision);
   RequireMemory(spec, step_size, FreeBytes(self.device.device));
   const PatchSampler sampler(samples, plan);
   TrainOutcome outcome;
@@ -250,34 +323,24 @@ TrainOutcome Trainer::Train(const Parameters& start, const OptimizerState& optim
     const std::vector<at::Tensor>& parameters = self.network->tensors();
     LoadParameters(start, spec, parameters, "training starts from a model of another network");
     OptimizerTensors remembered = Remembered(optimizer, spec, plan, parameters);
+    const std::vector<at::Tensor> correction = CorrectionOf(position.control, spec, parameters);
+    if (!together.alone()) {
+      together.Begin(TrainingOf(spec, self.prep_digest, plan, position, precision, samples), parameters, remembered,
+                     correction);
+    }
     std::vector<SampleTensors> uploaded;
     for (const Sample& sample : samples) uploaded.push_back(Upload(sample, spec.input_channels, self.device.torch));
-    const std::int64_t p = plan.patch;
-    const auto floats = at::TensorOptions(self.device.torch).dtype(at::kFloat);
-    const Batch batch{at::empty({plan.batch, spec.input_channels, p, p, p}, floats),
-                      at::empty({plan.batch, 1, p, p, p}, floats.dtype(at::kByte))};
-    const Source source{uploaded, self.padding, spec.classes};
+    if (whole) uploaded = together.Own(std::move(uploaded));
     TrainPlan steps_as = plan;
-    const bool whole = plan.local == "gradient";
     if (whole) steps_as.gradient_clip = std::numeric_limits<double>::infinity();  // of the sum, or of none
-    Optimizer steps(parameters, remembered, steps_as, CorrectionOf(position.control, spec, parameters));
-    double way = 0;  // sum of the learning rates
-    const Labelled labelled = sampler.partly_labelled() ? Labelled::kPartly : Labelled::kWhole;
+    Optimizer steps(parameters, remembered, steps_as, correction);
     LossMeter meter(self.device.torch, plan.steps, progress);
-    for (std::int64_t s = 0; s < plan.steps; ++s) {
-      if (stop.stop_requested())
-        throw Error(ErrorCode::kCancelled, "training was stopped after " + std::to_string(s) + " steps");
-      const std::int64_t step = position.first_step + s;
-      if (whole) {
-        meter.Add(self.WholeGradient(uploaded, precision, labelled, stop));
-      } else {
-        Fill(batch, sampler.Draw(position.seed, step), source, self.generator);
-        meter.Add(self.Gradient(batch, precision, labelled));
-      }
-      const double rate = LearningRateAt(plan, step, position.total_steps);
-      steps.Step(rate);
-      way += rate;
-    }
+    const Call call{plan,       position,
+                    precision,  sampler.partly_labelled() ? Labelled::kPartly : Labelled::kWhole,
+                    batch_size, std::ssize(samples),
+                    stop};
+    const double way = self.TakeSteps(call, uploaded, sampler, steps, together, meter);  // sum of the learning rates
+    together.End(parameters, remembered);
     outcome.mean_loss = meter.Mean();
     const bool last = position.first_step + plan.steps >= position.total_steps;
     outcome.parameters = SaveParameters(spec, last && plan.average > 0 ? remembered.average : parameters);

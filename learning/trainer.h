@@ -19,6 +19,8 @@
 
 namespace consilium {
 
+class ProcessGroup;
+
 // SCAFFOLD's control variates (Karimireddy et al., ICML 2020), each of the model's layout: where the whole federation
 // goes and where this site goes. Their difference is added to every gradient, so that sites with other patients do not
 // drift apart. Zeros before the first round.
@@ -59,10 +61,19 @@ struct TrainOutcome {
 // forced to hold tumour, augmentation, SGD or AdamW as the plan says (nnU-Net v2's recipe; Isensee et al., Nature
 // Methods 2021). Voxels labelled 255 were judged by nobody and have no part in the loss. The same seed, machine and
 // threads give the same parameters, bit for bit. On a GPU whole steps run on the device. One thread at a time.
+//
+// Data parallel: with a process group, Train is called in every process with the same arguments and takes each step
+// together: patch i of the plan's batch (patient i, where local = gradient) belongs to process i % size, and the
+// gradient is averaged before it is clipped. `start`, `optimizer` and the control variates' numbers are those of rank
+// 0, and all get the same outcome: that of one process with the same plan, up to the order of sums. Not quite so with
+// partly labelled patients: cross-entropy is then a mean over each process's own judged voxels, as in nnU-Net's
+// distributed training. A stop in one process stops all in the same step.
 class Trainer {
  public:
-  // `prep` gives the values outside a sample's grid (air). Throws Error(kInvalidArgument, kFailedPrecondition).
-  Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute);
+  // `prep` gives the values outside a sample's grid (air). `processes` must outlive the trainer; null: this process
+  // alone. Throws Error(kInvalidArgument, kFailedPrecondition).
+  Trainer(const NetworkSpec& network, const PrepPlan& prep, const ComputeOptions& compute,
+          ProcessGroup* processes = nullptr);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -70,6 +81,8 @@ class Trainer {
   // Takes plan.steps steps from `start`. Every sample needs a label. Throws Error(kInvalidArgument) for parameters of
   // another network or samples it cannot use, kCancelled within one step of `stop`, kResourceExhausted with words
   // about what would fit, kOutOfRange if the loss or the parameters stop being finite.
+  // In several processes also kFailedPrecondition if they do not train the same, and what ProcessGroup throws; after
+  // an error in one of them the group is left.
   // `progress` is called on the calling thread, at most twice a second and after the last step.
   TrainOutcome Train(const Parameters& start, const OptimizerState& optimizer, std::span<const Sample> samples,
                      const TrainPlan& plan, const TrainPosition& position, std::stop_token stop = {},

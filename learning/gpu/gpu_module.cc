@@ -10,6 +10,11 @@
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
+#if __has_include(<nccl.h>)
+#define USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
 #include <array>
 #include <vector>
 
@@ -83,6 +88,18 @@ class CudaGpuModule final : public GpuModule {
     c10::cuda::getCurrentCUDAStream(Index(index)).synchronize();
     c10::cuda::setCurrentCUDAStream(before_.back());
     before_.pop_back();
+  }
+
+  c10d::Backend* NewNccl(c10d::Store& store, int rank, int size, std::chrono::milliseconds patience) override {
+#ifdef USE_C10D_NCCL
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = patience;
+    const auto shared = c10::intrusive_ptr<c10d::Store>::unsafe_reclaim_from_nonowning(&store);
+    return c10::make_intrusive<c10d::ProcessGroupNCCL>(shared, rank, size, options).release();
+#else
+    static_cast<void>(store), static_cast<void>(rank), static_cast<void>(size), static_cast<void>(patience);
+    return nullptr;
+#endif
   }
 
  private:
