@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learning/process_group.h"
 
+#include <c10/util/Logging.h>
+
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -135,6 +137,8 @@ struct ProcessGroup::Impl {
 
 ProcessGroup::ProcessGroup(ProcessPlace place) : place_(std::move(place)), impl_(std::make_unique<Impl>()) {
   place_.Validate();
+  // What goes wrong comes as an Error; c10d would print its own frames besides.
+  if (Variable("TORCH_CPP_LOG_LEVEL").empty()) FLAGS_caffe2_log_level = 3;  // fatal
   const std::string address = NumericAddress(place_.address);
   WithOthers(place_, "waiting for the others at " + address + " port " + std::to_string(place_.port), [&] {
     impl_->store = OpenStore(place_, address);

@@ -74,7 +74,7 @@ struct Worker {
         {"fails", [&] { Fails(samples); }},
         {"listens", [&] { PrintListeners(); }},
         {"orders", [&] { Orders(); }},
-        {"leader dies", [&] { leads() ? std::raise(SIGKILL) : static_cast<int>(group.Await().has_value()); }},
+        {"leader dies", [&] { LeaderDies(); }},
     };
     const auto found = modes.find(mode);
     found == modes.end() ? Train() : found->second();
@@ -99,6 +99,16 @@ struct Worker {
     }
     while (const auto order = group.Await()) std::printf("[%s]", order->c_str());
     std::printf("[done]\n");
+  }
+
+  void LeaderDies() const {
+    group.Any(false);  // all are connected
+    if (!leads()) {
+      group.Await();
+      return;
+    }
+    std::this_thread::sleep_for(milliseconds(500));  // the other waits by now
+    std::raise(SIGKILL);
   }
 
   static void PrintListeners() {
