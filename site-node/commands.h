@@ -66,6 +66,7 @@ void RunImport(const SiteDirectory& place, const SiteSettings& settings, const s
                const ImportOptions& options);
 void RunCases(const SiteDirectory& place, bool quarantined, bool json);
 void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options);
+void RunFingerprint(const SiteDirectory& place, bool json);  // only what may leave the hospital
 void RunLabelList(const SiteDirectory& place, const std::string& case_id, bool json);
 void RunLabelAdd(const SiteDirectory& place, const std::string& case_id, const LabelGiven& given);
 void RunLabelUse(const SiteDirectory& place, const std::string& case_id, std::int64_t version);

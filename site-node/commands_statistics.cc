@@ -11,6 +11,7 @@
 #include "core/base/terminal.h"
 #include "site-node/commands.h"
 #include "site-node/library/import_text.h"
+#include "site-node/library/site_fingerprint.h"
 #include "site-node/library/statistics.h"
 #include "site-node/node.h"
 
@@ -46,6 +47,22 @@ void RunStatistics(const SiteDirectory& place, const StatisticsOptions& options)
   if (collected.unread > 0)
     std::cout << fmt::format("\n{} not in it: cannot be read, or not yet.\n", Counted(collected.unread, "case"));
   if (options.pictures) std::cout << fmt::format("\nPictures: {}\n", options.pictures->string());
+}
+
+void RunFingerprint(const SiteDirectory& place, bool json) {
+  const SiteSettings settings = ReadSettings(place);
+  const Device device = ParseDevice(settings.device);
+  CaseLibrary library(place.root(), LibraryOptionsOf(settings), device, SystemClock());
+  ProgressLine line(std::cerr, StyleOf(stderr), "Measuring training cases");
+  const CollectedFingerprint collected = CollectFingerprint(library, device, [&](double done) { line.Update(done); });
+  line.Finish(fmt::format("{} cases", collected.fingerprint.cases));
+  const Fingerprint shown = Shareable(collected.fingerprint, settings.min_patients);
+  if (json) {
+    std::cout << ToJson(shown) << "\n";
+    return;
+  }
+  std::cout << FingerprintText(shown);
+  if (collected.unread > 0) std::cout << fmt::format("\n{} training cases cannot be read.\n", collected.unread);
 }
 
 }  // namespace consilium

@@ -40,7 +40,7 @@ struct Arguments {
   std::string hub, enrol, token_file, fingerprint;
   std::string folder;
   consilium::ImportOptions importing;
-  bool quarantined = false, statistics = false, shared = false;
+  bool quarantined = false, statistics = false, fingerprint_of_cases = false, shared = false;
   std::string pictures;
   std::string panel_listen, ports_file, device;
   std::int64_t threads = 0, validation = 2;
@@ -131,6 +131,11 @@ void AddLibrary(CLI::App& app, Arguments& a) {
   CLI::Option* statistics = cases->add_flag("--statistics", a.statistics, "what kinds of images and lesions there are");
   statistics->excludes(quarantined);
   cases->add_flag("--shared", a.shared, "of the statistics only what may leave this hospital")->needs(statistics);
+  cases
+      ->add_flag("--fingerprint", a.fingerprint_of_cases,
+                 "what a run is planned from, as it may leave this hospital (--json: for `consilium plan`)")
+      ->excludes(statistics)
+      ->excludes(quarantined);
   CLI::Option* pictures =
       cases->add_option("--pictures", a.pictures, "the statistics as SVG files in this folder")->needs(statistics);
   cases->callback([&a, pictures] {
@@ -139,6 +144,10 @@ void AddLibrary(CLI::App& app, Arguments& a) {
         consilium::StatisticsOptions options{a.json, a.shared, {}};
         if (pictures->count() > 0) options.pictures = a.pictures;
         consilium::RunStatistics(place, options);
+        return 0;
+      }
+      if (a.fingerprint_of_cases) {
+        consilium::RunFingerprint(place, a.json);
         return 0;
       }
       consilium::RunCases(place, a.quarantined, a.json);

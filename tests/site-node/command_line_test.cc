@@ -16,6 +16,7 @@
 #include "core/base/certificate.h"
 #include "core/base/file_store.h"
 #include "core/base/reader_file.h"
+#include "core/data/fingerprint.h"
 #include "core/data/library_statistics.h"
 #include "core/model/model_card.h"
 #include "core/model/model_update.h"
@@ -133,6 +134,23 @@ TEST_F(Commands, CasesSaysWhatKindsOfImagesThereAreAndWhatOfItMayLeave) {
   EXPECT_EQ(StatisticsFromJson(shared.out, "the output"), Shareable(own, 3));
   EXPECT_NE(RunSite("cases --shared").exit_code, 0) << "only of the statistics";
   ExpectRefused("cases --statistics --pictures plan.toml", "cannot make the folder plan.toml", "--pictures");
+}
+
+TEST_F(Commands, CasesGivesTheFingerprintThatARunIsPlannedFrom) {
+  const std::string all = "patient,role\nnorth-001,training\nnorth-002,training\nnorth-003,training\n";
+  WriteFileDurably(At("all.csv"), all);
+  ExpectRefused("cases --fingerprint", "a fingerprint of 1 patients does not leave: it takes 3", "min_patients");
+  ASSERT_EQ(RunSite("import images --roles all.csv", "three").exit_code, 0);
+  const Ran ran = RunSite("cases --fingerprint --json", "three");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Fingerprint fingerprint = FingerprintFromJson(ran.out, "the output");
+  EXPECT_EQ(fingerprint.patients, 3);
+  EXPECT_NEAR(CasePercentile(fingerprint.spacing[0], FingerprintSpacingEdgesMm(), 50), 4, 0.08) << "phantoms of north";
+  EXPECT_NEAR(Mean(fingerprint.pet, kPetStepSuv), 7, 3) << "tumours of SUV 5 to 10";
+  EXPECT_EQ(fingerprint, Shareable(fingerprint, 3));
+  EXPECT_THAT(ran.out, Not(HasSubstr("north")));
+  EXPECT_THAT(RunSite("cases --fingerprint", "three").out, HasSubstr("3 training patients, 3 cases"));
+  EXPECT_NE(RunSite("cases --fingerprint --statistics", "three").exit_code, 0);
 }
 
 TEST_F(Commands, TrainWritesAnUpdateAndTheModelThatIsTheStartPlusIt) {

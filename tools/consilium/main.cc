@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     consilium::AddDoctor(app);
     consilium::AddInspect(app);
     consilium::AddPhantom(app);
+    consilium::AddPlan(app);
 #ifdef CONSILIUM_HAS_TORCH
     consilium::AddDemo(app);
     consilium::AddStudy(app);
