@@ -16,5 +16,6 @@ std::uint64_t AddFixedPointCuda(int gpu, const float* delta, std::int64_t count,
                                 std::int64_t* sum);  // how many were refused; if any, `sum` is as it was
 void NearestDistanceCuda(int gpu, const ConsiliumNearest& what, const std::uint8_t* set, const std::int64_t* at,
                          double* squared);
+void ArgmaxResampleCuda(int gpu, const ConsiliumArgmax& what, const float* scores, std::uint8_t* labels);
 
 }  // namespace consilium

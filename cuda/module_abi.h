@@ -40,6 +40,15 @@ struct ConsiliumNearest {
   std::int64_t points;   // whose distance is asked for
 };
 
+// The numbers of one choice of classes (cuda/ops/argmax_resample.h), checked by the caller.
+struct ConsiliumArgmax {
+  std::int64_t classes;  // at most 256
+  std::int64_t in_x, in_y, in_z;
+  std::int64_t out_x, out_y, out_z;
+  double m[12];  // output index -> input index, row-major
+  std::uint8_t outside;
+};
+
 struct ConsiliumCudaModule {
   std::uint32_t abi_version;
   int runtime_version;  // 13000 = 13.0
@@ -55,6 +64,8 @@ struct ConsiliumCudaModule {
                           std::uint64_t* refused, ConsiliumStatus* status);
   void (*nearest_distance)(int gpu, const ConsiliumNearest* what, const std::uint8_t* set, const std::int64_t* at,
                            double* squared, ConsiliumStatus* status);
+  void (*argmax_resample)(int gpu, const ConsiliumArgmax* what, const float* scores, std::uint8_t* labels,
+                          ConsiliumStatus* status);
 };
 
 // The one exported symbol. Never null.
@@ -62,7 +73,7 @@ const ConsiliumCudaModule* ConsiliumCuda();
 }
 
 namespace consilium {
-inline constexpr std::uint32_t kCudaAbiVersion = 2;
+inline constexpr std::uint32_t kCudaAbiVersion = 3;
 inline constexpr char kCudaModuleFile[] = "libconsilium_cuda.so";
 inline constexpr char kCudaModuleSymbol[] = "ConsiliumCuda";
 }  // namespace consilium

@@ -70,13 +70,19 @@ void NearestDistance(int gpu, const ConsiliumNearest* what, const std::uint8_t* 
   Guard(status, [&] { NearestDistanceCuda(gpu, *what, set, at, squared); });
 }
 
+void ArgmaxResample(int gpu, const ConsiliumArgmax* what, const float* scores, std::uint8_t* labels,
+                    ConsiliumStatus* status) {
+  Guard(status, [&] { ArgmaxResampleCuda(gpu, *what, scores, labels); });
+}
+
 constexpr ConsiliumCudaModule kTable = {.abi_version = kCudaAbiVersion,
                                         .runtime_version = CUDART_VERSION,
                                         .probe = Probe,
                                         .describe = Describe,
                                         .resample = Resample,
                                         .add_fixed_point = AddFixedPoint,
-                                        .nearest_distance = NearestDistance};
+                                        .nearest_distance = NearestDistance,
+                                        .argmax_resample = ArgmaxResample};
 
 }  // namespace
 }  // namespace consilium

@@ -7,26 +7,22 @@
 
 #include "core/base/error.h"
 #include "cuda/module.h"
+#include "cuda/ops/grid_size.h"
 #include "cuda/ops/nearest_distance_cpu.h"
 
 namespace consilium {
 namespace {
 
-constexpr std::int64_t kMostVoxels = std::int64_t{1} << 33;
-
 void RequireFit(const Size3& s, const Vec3& mm, std::span<const std::uint8_t> set, std::span<const std::int64_t> at) {
-  const std::string grid = std::to_string(s.x) + " x " + std::to_string(s.y) + " x " + std::to_string(s.z);
-  const bool positive = s.x > 0 && s.y > 0 && s.z > 0;
-  Require(positive && s.x <= kMostVoxels && s.y <= kMostVoxels / s.x && s.z <= kMostVoxels / (s.x * s.y),
-          "nearest distance: the grid is " + grid + " voxels; each edge must be at least 1 and all at most 2^33.");
+  RequireGridSize(s, "nearest distance: the grid");
   Require(set.size() == static_cast<std::size_t>(s.count()),
-          "nearest distance: " + std::to_string(set.size()) + " voxels were given for a grid of " + grid + ".");
+          "nearest distance: " + std::to_string(set.size()) + " voxels were given for a grid of " + GridText(s) + ".");
   for (const double edge : {mm.x, mm.y, mm.z}) {
     Require(std::isfinite(edge) && edge > 0, "nearest distance: a spacing is not a number above 0 mm.");
   }
   for (const std::int64_t voxel : at) {
     Require(voxel >= 0 && voxel < s.count(),
-            "nearest distance: there is no voxel " + std::to_string(voxel) + " in a grid of " + grid + ".");
+            "nearest distance: there is no voxel " + std::to_string(voxel) + " in a grid of " + GridText(s) + ".");
   }
 }
 

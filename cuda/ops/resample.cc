@@ -8,37 +8,25 @@
 
 #include "core/base/error.h"
 #include "cuda/module.h"
+#include "cuda/ops/grid_size.h"
 #include "cuda/ops/resample_cpu.h"
 
 namespace consilium {
 namespace {
 
-constexpr std::int64_t kMaxVoxels = std::int64_t{1} << 33;  // 34 GB of floats: nothing a scanner makes is larger
-
-std::string Text(const Size3& s) {
-  return std::to_string(s.x) + " x " + std::to_string(s.y) + " x " + std::to_string(s.z);
-}
-
-void RequireSize(const Size3& s, const std::string& what) {
-  const bool positive = s.x > 0 && s.y > 0 && s.z > 0;
-  Require(
-      positive && s.x <= kMaxVoxels && s.y <= kMaxVoxels / s.x && s.z <= kMaxVoxels / (s.x * s.y),
-      "resample: the " + what + " grid is " + Text(s) + " voxels; each edge must be at least 1 and all at most 2^33.");
-}
-
 void RequireFit(const ResampleInput& input, const ResamplePlan& plan, std::size_t output) {
-  RequireSize(input.size, "input");
-  RequireSize(plan.output_size, "output");
+  RequireGridSize(input.size, "resample: the input grid");
+  RequireGridSize(plan.output_size, "resample: the output grid");
   const auto voxels = static_cast<std::size_t>(input.size.count());
   const auto slices = static_cast<std::size_t>(input.size.z);
   Require(input.voxels.size() == voxels, "resample: " + std::to_string(input.voxels.size()) +
-                                             " voxels were given for a grid of " + Text(input.size) + ".");
+                                             " voxels were given for a grid of " + GridText(input.size) + ".");
   Require(input.slope.size() == slices && input.intercept.size() == slices,
           "resample: " + std::to_string(input.slope.size()) + " slopes and " + std::to_string(input.intercept.size()) +
               " intercepts were given for " + std::to_string(slices) + " slices.");
   Require(output == static_cast<std::size_t>(plan.output_size.count()), "resample: room for " + std::to_string(output) +
                                                                             " numbers was given for a grid of " +
-                                                                            Text(plan.output_size) + ".");
+                                                                            GridText(plan.output_size) + ".");
 }
 
 void RequireFinite(const ResamplePlan& plan) {
@@ -88,7 +76,7 @@ void Resample(const ResampleInput& input, const ResamplePlan& plan, std::span<fl
 }
 
 std::vector<float> Resample(const ResampleInput& input, const ResamplePlan& plan, Device device) {
-  RequireSize(plan.output_size, "output");
+  RequireGridSize(plan.output_size, "resample: the output grid");
   std::vector<float> output(static_cast<std::size_t>(plan.output_size.count()));
   Resample(input, plan, output, device);
   return output;

@@ -3,34 +3,12 @@
 #include "cuda/ops/resample_cpu.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
-#include "cuda/ops/cpu_features.h"
+#include "cuda/ops/trilinear_cpu.h"
 
 namespace consilium {
 namespace {
-
-// The two neighbours of a position along one axis and how far it lies from the first.
-struct Neighbours {
-  std::int64_t first = 0, second = 0;
-  float t = 0;
-  bool inside = false;
-};
-
-CONSILIUM_INLINE Neighbours Around(double p, std::int64_t n) {
-  const auto last = static_cast<double>(n - 1);
-  Neighbours result;
-  result.inside = p >= -0.5 && p <= last + 0.5;
-  if (!result.inside) return result;
-  const double c = std::min(std::max(p, 0.0), last);
-  result.first = static_cast<std::int64_t>(c);  // c >= 0: truncation is floor
-  result.second = std::min(result.first + 1, n - 1);
-  result.t = static_cast<float>(c - static_cast<double>(result.first));
-  return result;
-}
-
-CONSILIUM_INLINE float Lerp(float t, float a, float b) { return __builtin_fmaf(t, b - a, a); }
 
 CONSILIUM_INLINE float Finish(float value, const ConsiliumResample& r) {
   return __builtin_fmaf(std::min(std::max(value, r.low), r.high), r.scale, r.shift);
@@ -70,10 +48,6 @@ CONSILIUM_INLINE Rows RowsAround(const Image& image, const Neighbours& y, const 
           .intercept1 = image.intercept[z.second]};
 }
 
-CONSILIUM_INLINE double Base(const double* m, double j, double k) {
-  return __builtin_fma(m[1], j, __builtin_fma(m[2], k, m[3]));
-}
-
 // Any affine: every voxel finds its own neighbours.
 CONSILIUM_INLINE void GeneralRow(const ConsiliumResample& r, const Image& image, double j, double k, float* out) {
   const double base[3] = {Base(r.m, j, k), Base(r.m + 4, j, k), Base(r.m + 8, j, k)};
@@ -106,10 +80,6 @@ CONSILIUM_INLINE void AlignedRow(const ConsiliumResample& r, const Image& image,
     const Neighbours& x = xs[static_cast<std::size_t>(i)];
     out[i] = x.inside ? Finish(Lerp(x.t, columns[x.first], columns[x.second]), r) : r.outside;
   }
-}
-
-bool HasParallelAxes(const double* m) {
-  return m[1] == 0 && m[2] == 0 && m[4] == 0 && m[6] == 0 && m[8] == 0 && m[9] == 0;
 }
 
 CONSILIUM_INLINE void AllRows(const ConsiliumResample& r, const Image& image, float* output) {

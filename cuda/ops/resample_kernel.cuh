@@ -4,6 +4,7 @@
 
 #include "cuda/kernel_context.h"
 #include "cuda/module_abi.h"
+#include "cuda/ops/trilinear_kernel.cuh"
 
 namespace consilium {
 
@@ -32,38 +33,13 @@ struct ResampleKernel {
   }
 
  private:
-  struct Axis {
-    std::int64_t first, second;
-    float t;
-    bool inside;
-  };
-
-  template <KernelContext Context>
-  CONSILIUM_KERNEL static Axis Around(Context& context, const double* m, std::int64_t n, std::int64_t i, std::int64_t j,
-                                      std::int64_t k) {
-    double p = context.Fma(m[2], static_cast<double>(k), m[3]);
-    p = context.Fma(m[1], static_cast<double>(j), p);
-    p = context.Fma(m[0], static_cast<double>(i), p);
-    const auto last = static_cast<double>(n - 1);
-    if (!(p >= -0.5 && p <= last + 0.5)) return {0, 0, 0, false};
-    p = p < 0 ? 0 : p;
-    p = p > last ? last : p;
-    const auto first = static_cast<std::int64_t>(p);
-    return {first, first + 1 < n ? first + 1 : first, static_cast<float>(p - static_cast<double>(first)), true};
-  }
-
-  template <KernelContext Context>
-  CONSILIUM_KERNEL static float Lerp(Context& context, float t, float a, float b) {
-    return context.Fma(t, b - a, a);
-  }
-
   template <KernelContext Context>
   CONSILIUM_KERNEL static float At(Context& context, const ConsiliumResample& what, const std::int16_t* voxels,
                                    const float* slope, const float* intercept, std::int64_t i, std::int64_t j,
                                    std::int64_t k) {
-    const Axis x = Around(context, what.m, what.in_x, i, j, k);
-    const Axis y = Around(context, what.m + 4, what.in_y, i, j, k);
-    const Axis z = Around(context, what.m + 8, what.in_z, i, j, k);
+    const KernelNeighbours x = NeighboursOf(context, what.m, what.in_x, i, j, k);
+    const KernelNeighbours y = NeighboursOf(context, what.m + 4, what.in_y, i, j, k);
+    const KernelNeighbours z = NeighboursOf(context, what.m + 8, what.in_z, i, j, k);
     if (!x.inside || !y.inside || !z.inside) return what.outside;
     float column[2];
     for (int side = 0; side < 2; ++side) {
@@ -72,13 +48,13 @@ struct ResampleKernel {
       for (int depth = 0; depth < 2; ++depth) {
         const std::int64_t at_z = depth == 0 ? z.first : z.second;
         const std::int16_t* plane = voxels + at_z * what.in_x * what.in_y + at_x;
-        const float stored = Lerp(context, y.t, static_cast<float>(plane[y.first * what.in_x]),
-                                  static_cast<float>(plane[y.second * what.in_x]));
+        const float stored = KernelLerp(context, y.t, static_cast<float>(plane[y.first * what.in_x]),
+                                        static_cast<float>(plane[y.second * what.in_x]));
         physical[depth] = context.Fma(slope[at_z], stored, intercept[at_z]);
       }
-      column[side] = Lerp(context, z.t, physical[0], physical[1]);
+      column[side] = KernelLerp(context, z.t, physical[0], physical[1]);
     }
-    float value = Lerp(context, x.t, column[0], column[1]);
+    float value = KernelLerp(context, x.t, column[0], column[1]);
     value = value < what.low ? what.low : value;
     value = value > what.high ? what.high : value;
     return context.Fma(value, what.scale, what.shift);

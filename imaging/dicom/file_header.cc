@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/as_error.h"
-#include "imaging/dicom/parallel.h"
+#include "core/base/parallel.h"
 #include "imaging/dicom/tags.h"
 
 namespace consilium {
@@ -40,7 +40,7 @@ FileHeader ReadFileHeader(const OpenFile& file) {
 std::vector<FileHeader> ReadFileHeaders(std::span<const std::filesystem::path> files, const std::stop_token& stop,
                                         const std::function<void(std::unique_ptr<OpenFile>)>& opened) {
   std::vector<FileHeader> headers(files.size());
-  InParallel(static_cast<std::int64_t>(files.size()), ReadingThreads(), stop, [&](int /*thread*/, std::int64_t i) {
+  InParallel(static_cast<std::int64_t>(files.size()), WorkingThreads(), stop, [&](int /*thread*/, std::int64_t i) {
     FileHeader& header = headers[static_cast<std::size_t>(i)];
     const std::filesystem::path& path = files[static_cast<std::size_t>(i)];
     std::unique_ptr<OpenFile> file;

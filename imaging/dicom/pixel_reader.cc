@@ -8,10 +8,10 @@
 #include <exception>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 #include "imaging/dicom/byte_source.h"
 #include "imaging/dicom/frame_decoder.h"
 #include "imaging/dicom/gantry_tilt.h"
-#include "imaging/dicom/parallel.h"
 #include "imaging/dicom/series_reader.h"
 
 namespace consilium {
@@ -130,7 +130,7 @@ Volume ReadVolume(const Series& series, SeriesKey key, const std::stop_token& st
     volume.slope.push_back(static_cast<float>(slice.slope));
     volume.intercept.push_back(static_cast<float>(slice.intercept + slice.slope * reader.shift()));
   }
-  const int threads = ReadingThreads();
+  const int threads = WorkingThreads();
   std::vector<PixelReader> readers(static_cast<std::size_t>(threads), reader);
   const auto read = [&](int thread, std::int64_t k, std::span<std::int16_t> to) {
     const Slice& slice = series.slices[static_cast<std::size_t>(k)];

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-#include "imaging/dicom/parallel.h"
+#include "core/base/parallel.h"
 
 #include <algorithm>
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace consilium {
 
-int ReadingThreads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
+int WorkingThreads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
 
 void InParallel(std::int64_t count, int threads, const std::stop_token& stop,
                 const std::function<void(int thread, std::int64_t i)>& work) {
@@ -44,7 +44,7 @@ void InParallel(std::int64_t count, int threads, const std::stop_token& stop,
     run(0);
   }
   if (failure) std::rethrow_exception(failure);
-  if (done < count) throw Error(ErrorCode::kCancelled, "stopped while reading DICOM files");
+  if (done < count) throw Error(ErrorCode::kCancelled, "the work was stopped before all of it was done");
 }
 
 }  // namespace consilium

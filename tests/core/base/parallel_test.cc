@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The Consilium authors
 // SPDX-License-Identifier: Apache-2.0
-#include "imaging/dicom/parallel.h"
+#include "core/base/parallel.h"
 
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ TEST(InParallel, TellsTheLowestFailureAndBeginsNoMore) {
 TEST(InParallel, Stops) {
   std::stop_source stop;
   std::atomic<int> begun = 0;
-  ExpectError(ErrorCode::kCancelled, "stopped while reading", [&] {
+  ExpectError(ErrorCode::kCancelled, "stopped before all of it", [&] {
     InParallel(100'000, 2, stop.get_token(), [&](int, std::int64_t) {
       if (++begun == 10) stop.request_stop();
     });

@@ -8,8 +8,8 @@
 
 namespace consilium {
 
-// How many threads read or decode files unless told otherwise: one for each core, eight at most.
-int ReadingThreads();
+// How many threads share a work unless told otherwise: one for each core, eight at most.
+int WorkingThreads();
 
 // Calls work(thread, i) once for every i in [0, count), in growing order, on up to `threads` threads of which the
 // caller's is number 0. Comes back when all rest. The exception of the lowest i that failed is thrown again; after a
