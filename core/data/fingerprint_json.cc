@@ -10,7 +10,7 @@
 namespace consilium {
 namespace {
 
-constexpr std::int64_t kMostVoxels = std::int64_t{1} << 52;  // a million cases of 2^31 voxels
+constexpr std::int64_t kMostVoxelsOfCase = std::int64_t{1} << 31;  // as Prepare makes at most
 
 // The bins that hold something: [number, things, patients].
 nlohmann::ordered_json ToJson(const Histogram& histogram) {
@@ -116,7 +116,7 @@ Fingerprint FingerprintFromJson(std::string_view json, const std::string& what) 
   RequireKnown(parsed, what);
   count("cases", out.cases, kMostFingerprintCases);
   count("patients", out.patients, out.cases);
-  count("voxels", out.voxels, kMostVoxels);
+  count("voxels", out.voxels, out.cases * kMostVoxelsOfCase);
   count("tumour_voxels", out.tumour_voxels, out.voxels);
   for (const GeometryPart& part : GeometryParts()) {
     const std::string table = what + ": `" + std::string(part.name) + "`";

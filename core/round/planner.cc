@@ -17,7 +17,8 @@ namespace {
 // The fingerprint counts axes x, y, z; nnU-Net's are z, y, x.
 constexpr std::size_t FileAxis(std::size_t d) { return 2 - d; }
 
-double RoundTo(double value, double step) { return std::round(value / step) * step; }
+// To so many parts of a whole, as people write it: 7.06, not 7.0600000000000005.
+double RoundTo(double value, double parts) { return std::round(value * parts) / parts; }
 
 double Product(const Axes& of) { return of[0] * of[1] * of[2]; }
 
@@ -79,18 +80,18 @@ void SetNetwork(const PlannedNetwork& network, RunPlan& plan) {
 }
 
 void SetIntensities(const Fingerprint& fingerprint, PrepPlan& prep) {
-  const auto set = [](const Fingerprint::Intensities& of, std::span<const double> edges, double step, double digit,
+  const auto set = [](const Fingerprint::Intensities& of, std::span<const double> edges, double step, double parts,
                       double& low, double& high, double& mean, double& sd) {
     const double lowest = ValuePercentile(of.values, edges, 0.5);
     if (std::isnan(lowest)) return;  // no site may tell: the base plan's stay
-    low = RoundTo(lowest, digit);
-    high = RoundTo(ValuePercentile(of.values, edges, 99.5), digit);
-    mean = RoundTo(Mean(of, step), digit);
-    sd = RoundTo(StandardDeviation(of, step), digit);
+    low = RoundTo(lowest, parts);
+    high = RoundTo(ValuePercentile(of.values, edges, 99.5), parts);
+    mean = RoundTo(Mean(of, step), parts);
+    sd = RoundTo(StandardDeviation(of, step), parts);
   };
-  set(fingerprint.pet, FingerprintSuvEdges(), kPetStepSuv, 0.001, prep.pet_low, prep.pet_high, prep.pet_mean,
+  set(fingerprint.pet, FingerprintSuvEdges(), kPetStepSuv, 1000, prep.pet_low, prep.pet_high, prep.pet_mean,
       prep.pet_sd);
-  set(fingerprint.ct, FingerprintHuEdges(), kCtStepHu, 0.1, prep.ct_low, prep.ct_high, prep.ct_mean, prep.ct_sd);
+  set(fingerprint.ct, FingerprintHuEdges(), kCtStepHu, 10, prep.ct_low, prep.ct_high, prep.ct_mean, prep.ct_sd);
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ PlannedRun PlanRun(const Fingerprint& fingerprint, const RunPlan& base, const Pl
   out.plan = base;
   out.target_spacing_mm = TargetSpacing(FactsOf(fingerprint));
   const double edge = options.spacing_mm > 0 ? options.spacing_mm : std::cbrt(Product(out.target_spacing_mm));
-  out.plan.prep.spacing_mm = RoundTo(edge, 0.01);
+  out.plan.prep.spacing_mm = RoundTo(edge, 100);
   const double mm = out.plan.prep.spacing_mm;
   out.median_shape = MedianShape(fingerprint, {mm, mm, mm});
   NetworkWish wish = WishOf(fingerprint, base, options, {mm, mm, mm}, out.median_shape);

@@ -4,7 +4,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace consilium {
 
@@ -19,7 +20,7 @@ void AddPhantom(CLI::App& app);
 void AddPlan(CLI::App& app);
 void AddStudy(CLI::App& app);  // needs LibTorch
 
-// The planner's own options, for each subcommand that plans.
-void AddPlannerOptions(CLI::App& command, PlannerOptions& options);
+// The planner's own options, for each subcommand that plans; null or the option that they need.
+void AddPlannerOptions(CLI::App& command, PlannerOptions& options, CLI::Option* needed);
 
 }  // namespace consilium

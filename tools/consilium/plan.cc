@@ -54,15 +54,20 @@ void Run(const PlanOptions& options) {
 
 }  // namespace
 
-void AddPlannerOptions(CLI::App& command, PlannerOptions& options) {
-  command.add_option("--memory-gb", options.memory_gb, "memory of the weakest site's graphics card, as nnU-Net counts")
+void AddPlannerOptions(CLI::App& command, PlannerOptions& options, CLI::Option* needed) {
+  const auto add = [&](CLI::Option* option) {
+    if (needed != nullptr) option->needs(needed);
+    return option;
+  };
+  add(command.add_option("--memory-gb", options.memory_gb,
+                         "memory of the weakest site's graphics card, as nnU-Net counts"))
       ->capture_default_str();
-  command.add_option("--features", options.first_features, "feature maps of the network's first stage")
+  add(command.add_option("--features", options.first_features, "feature maps of the network's first stage"))
       ->capture_default_str();
-  command.add_option("--spacing", options.spacing_mm, "edge of a voxel in mm; 0: from the fingerprints")
+  add(command.add_option("--spacing", options.spacing_mm, "edge of a voxel in mm; 0: from the fingerprints"))
       ->capture_default_str();
-  command.add_flag("--public-constants", options.public_intensities,
-                   "normalise by the base plan's constants, not by the fingerprints");
+  add(command.add_flag("--public-constants", options.public_intensities,
+                       "normalise by the base plan's constants, not by the fingerprints"));
 }
 
 void AddPlan(CLI::App& app) {
@@ -76,7 +81,7 @@ void AddPlan(CLI::App& app) {
   command->add_option("--base", options->base, "run plan in TOML that everything else is taken from");
   command->add_option("--name", options->name, "the run's name, instead of the base plan's");
   command->add_option("--out", options->out, "run plan to write")->required();
-  AddPlannerOptions(*command, options->planner);
+  AddPlannerOptions(*command, options->planner, nullptr);
   command->callback([options] { Run(*options); });
 }
 

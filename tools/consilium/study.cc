@@ -29,6 +29,7 @@
 #include "tools/study/dirichlet.h"
 #include "tools/study/federation.h"
 #include "tools/study/local_model.h"
+#include "tools/study/plan_from_cohorts.h"
 #include "tools/study/report.h"
 #include "tools/study/scores.h"
 #include "tools/study/study_folder.h"
@@ -50,6 +51,8 @@ struct StudyOptions {
   std::int64_t folds = 0, fold = 0;
   std::optional<double> dirichlet;  // alpha: deal the patients over artificial hospitals
   std::int64_t sites = 4;
+  bool planned = false;  // by PlanRun, from the training patients
+  PlannerOptions planner;
   int threads = 0;  // 0: one for each core
 
   bool Has(const std::string& arm) const { return ("," + arms + ",").find("," + arm + ",") != std::string::npos; }
@@ -116,13 +119,27 @@ class Study {
     of.validation = options_.validation;
     of.folds = options_.folds;
     of.fold = options_.fold;
+    of.measure = options_.planned;
+    Load(of);
+    if (!options_.planned) return;
+    const CohortsPlan made = PlanFrom(cohorts_, plan_, options_.planner);
+    std::cerr << Words(made.planned, made.fingerprint);
+    plan_ = made.planned.plan;
+    cohorts_.clear();
+    scored_.clear();
+    of.prep = plan_.prep;
+    of.measure = false;
+    Load(of);
+  }
+
+  void Load(const CohortOptions& of) {
     if (options_.data.empty()) {
       LoadPhantoms(of);
     } else {
       cohorts_ = LoadHospitals(options_.data, of);
     }
     if (options_.dirichlet) DealPatients();
-    if (!options_.test.empty()) scored_ = LoadTestPatients(options_.test, plan_.prep);
+    if (!options_.test.empty()) scored_ = LoadTestPatients(options_.test, of.prep);
     if (scored_.empty()) scored_ = cohorts_;
     RequireApart();
   }
@@ -411,6 +428,10 @@ void AddStudy(CLI::App& app) {
       "--dirichlet", options->dirichlet,
       "deal all patients anew over artificial hospitals, by Dirichlet shares of tumour volumes: alpha");
   command->add_option("--sites", options->sites, "how many of them")->capture_default_str()->needs(dirichlet);
+  CLI::Option* planned = command->add_flag("--planned", options->planned,
+                                           "spacing, network, patch, batch and normalisation as nnU-Net plans them, "
+                                           "from the hospitals' fingerprints; the rest is the plan's");
+  AddPlannerOptions(*command, options->planner, planned);
   command->add_option("--patients", options->patients, "phantoms a hospital, 2 of them for validation")
       ->capture_default_str();
   command->add_option("--held-out", options->held_out, "phantoms a hospital besides")->capture_default_str();

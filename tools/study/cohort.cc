@@ -12,6 +12,7 @@
 #include "imaging/dicom/label_reader.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/dicom/study_finder.h"
+#include "imaging/prepare/case_measure.h"
 #include "imaging/prepare/preparer.h"
 
 namespace consilium {
@@ -71,6 +72,7 @@ std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, cons
     const Volume ct = ToVolume(found.ct, SeriesKey("ct"));
     patient.reference = ReadLabel(*found.contour, found.pet, {.patterns = options.roi_pattern});
     patient.sample = Prepare(CaseId("patient"), patient.pet, ct, &patient.reference, options.prep, Device{});
+    if (options.measure) patient.measure = MeasureCase(patient.pet, ct, patient.reference, Device{});
     patients.push_back(std::move(patient));
   }
   if (patients.empty()) {

@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/data/fingerprint.h"
 #include "core/data/label_map.h"
 #include "core/data/sample.h"
 #include "core/data/volume.h"
@@ -22,6 +24,7 @@ struct StudyPatient {
   Volume pet;          // SUV
   LabelMap reference;  // the contour on the PET grid
   Sample sample;
+  std::optional<CaseMeasure> measure;  // for a planner, when it was asked for
 };
 
 // One hospital's patients. For studies and the demo, where one process may see them all; a site node never does this.
@@ -37,6 +40,7 @@ struct CohortOptions {
   // Above 0: patients number `fold`, `fold` + `folds`, ... by name are held out of each hospital, before the others are
   // split. Each patient is held out in just one fold.
   std::int64_t folds = 0, fold = 0;
+  bool measure = false;  // fill StudyPatient::measure
 };
 
 // Every patient with a contour below `folder`, by name. The name is the part of the path that is the patient number

@@ -240,6 +240,8 @@ TEST(Fingerprint, JsonComesBackAndOtherThingsAreRefused) {
   refused("\"patients\":20", "\"patients\":2", "a bin has more patients than there are");
   refused("\"cases\":" + cases, "\"cases\":2000000", "x: `cases` is out of bounds");
   refused("\"cases\":" + cases, "\"cases\":" + std::to_string(own.cases + 1), "does not count every case");
+  refused("\"voxels\":", "\"voxels\":999999", "x: `voxels` is out of bounds");
+  refused("\"tumour_voxels\":", "\"tumour_voxels\":999999", "x: `tumour_voxels` is out of bounds");
   refused("\"bins\":[[", "\"bins\":[[99999,4,4],[", "`spacing`: it has other bins than format 1");
   refused("\"bins\":[[", "\"bins\":[[0,4.5,4],[", "`spacing`: a bin is not its number, things and patients");
   refused("\"bins\":[[", "\"bins\":[[0,-4,4],[", "`spacing`: a bin is not its number, things and patients");

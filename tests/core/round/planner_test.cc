@@ -64,6 +64,7 @@ TEST(Planner, OnePlanForAllHospitals) {
   EXPECT_EQ(plan.rounds, 77) << "of the base plan";
   EXPECT_EQ(plan.prep.ct_outside, -1024);
   EXPECT_EQ(ParseRunPlan(ToToml(plan), "p"), plan) << "the plan reader takes it";
+  EXPECT_EQ(ToToml(plan).find("00000"), std::string::npos) << "rounded numbers, for people";
   const std::string words = Words(planned, all);
   EXPECT_NE(words.find("planned from 14 patients, 14 cases"), std::string::npos) << words;
   EXPECT_NE(words.find("patch 128, batch 2"), std::string::npos) << words;

@@ -61,6 +61,7 @@ TEST_F(Options, StudyRefusesNumbersThatMakeNoStudy) {
   ExpectUsage(study + " --patients many", "--patients");
   ExpectUsage(study + " --sites 3", "--dirichlet");
   ExpectUsage(study + " --fold 1", "--folds");
+  ExpectUsage(study + " --memory-gb 4", "--planned");
   ExpectRefused("study --out out", "a study needs a plan", "--plan PLAN.toml");
   ExpectRefused(std::string("study --plan ") + kPlan, "a study needs a folder for what comes out", "--out DIR");
   EXPECT_TRUE(fs::is_empty(folder_.path()));
@@ -133,6 +134,12 @@ TEST_F(Options, StudyTrainsScoresGoesOnAndRepeatsItself) {
   const Ran dealt = Run(study + " --dirichlet 5 --sites 2 --out e --arms federated --json e.json");
   EXPECT_EQ(dealt.exit_code, 0) << dealt.err;
   EXPECT_EQ(nlohmann::json::parse(read("e.json"))["steps"], 2 * 3 * 2);
+  const Ran planned = Run(study + " --planned --spacing 16 --features 4 --memory-gb 0.02 --arms pooled --out p");
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_THAT(planned.err, HasSubstr("planned from 9 patients, 9 cases"));
+  EXPECT_THAT(read("p/plan.toml"),
+              testing::AllOf(HasSubstr("spacing_mm = 16"), HasSubstr("features = [4, 8]"), HasSubstr("patch = 14"),
+                             Not(HasSubstr("pet_mean = 7.06")), HasSubstr("rounds = 2")));
   ExpectRefused(study + " --dirichlet -1 --out f", "a Dirichlet split takes an alpha above 0");
 }
 
