@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "core/base/parallel.h"
@@ -107,27 +108,93 @@ CONSILIUM_INLINE Layer LayerOf(const ConsiliumArgmax& w, const float* scores, st
   return layer;
 }
 
-// The winner among the classes of one cell.
-CONSILIUM_INLINE std::uint8_t Winner(const ConsiliumArgmax& w, const float* scores, const std::uint8_t* classes,
-                                     std::uint32_t count, const Neighbours& x, const Neighbours& y,
-                                     const Neighbours& z) {
-  const std::int64_t plane = w.in_x * w.in_y;
-  const std::int64_t y0z0 = z.first * plane + y.first * w.in_x, y1z0 = z.first * plane + y.second * w.in_x;
-  const std::int64_t y0z1 = z.second * plane + y.first * w.in_x, y1z1 = z.second * plane + y.second * w.in_x;
+// Offsets of the four rows around (y, z).
+struct RowsAround {
+  CONSILIUM_INLINE RowsAround(const ConsiliumArgmax& w, const Neighbours& y, const Neighbours& z)
+      : y0z0(w.in_x * (y.first + w.in_y * z.first)),
+        y1z0(w.in_x * (y.second + w.in_y * z.first)),
+        y0z1(w.in_x * (y.first + w.in_y * z.second)),
+        y1z1(w.in_x * (y.second + w.in_y * z.second)),
+        ty(y.t),
+        tz(z.t) {}
+  // The blend at column x of one class.
+  CONSILIUM_INLINE float At(const float* of, std::int64_t x) const {
+    return Lerp(tz, Lerp(ty, of[y0z0 + x], of[y1z0 + x]), Lerp(ty, of[y0z1 + x], of[y1z1 + x]));
+  }
+  std::int64_t y0z0, y1z0, y0z1, y1z1;
+  float ty, tz;
+};
+
+// The winner among the classes of one cell; column(c, x) is class c's blend at column x.
+template <class Column>
+CONSILIUM_INLINE std::uint8_t Winner(std::span<const std::uint8_t> classes, const Neighbours& x, const Column& column) {
   std::uint8_t winner = 0;
-  float best = 0;
-  for (std::uint32_t n = 0; n < count; ++n) {
-    const float* of = scores + classes[n] * plane * w.in_z;
-    const auto column = [&](std::int64_t at) {
-      return Lerp(z.t, Lerp(y.t, of[y0z0 + at], of[y1z0 + at]), Lerp(y.t, of[y0z1 + at], of[y1z1 + at]));
-    };
-    const float score = Lerp(x.t, column(x.first), column(x.second));
-    if (n == 0 || score > best) {
-      best = score;
-      winner = classes[n];
-    }
+  float best = -std::numeric_limits<float>::infinity();
+  for (const std::uint8_t c : classes) {
+    const float score = Lerp(x.t, column(c, x.first), column(c, x.second));
+    winner = score > best ? c : winner;
+    best = score > best ? score : best;
   }
   return winner;
+}
+
+CONSILIUM_INLINE std::span<const std::uint8_t> Classes(const ConsiliumArgmax& w, const Layer& layer,
+                                                       const Neighbours& x, const Neighbours& y) {
+  const std::uint32_t* cell = layer.first.data() + x.first + y.first * w.in_x;
+  return {layer.classes.data() + cell[0], cell[1] - cell[0]};
+}
+
+// Any affine: every voxel finds its own neighbours.
+CONSILIUM_INLINE void GeneralRow(const ConsiliumArgmax& w, const float* scores, const std::vector<Layer>& layers,
+                                 const double* base, std::uint8_t* labels) {
+  for (std::int64_t i = 0; i < w.out_x; ++i) {
+    const auto at = static_cast<double>(i);
+    const Neighbours x = Around(__builtin_fma(w.m[0], at, base[0]), w.in_x);
+    const Neighbours y = Around(__builtin_fma(w.m[4], at, base[1]), w.in_y);
+    const Neighbours z = Around(__builtin_fma(w.m[8], at, base[2]), w.in_z);
+    labels[i] = w.outside;
+    if (!x.inside || !y.inside || !z.inside) continue;
+    const RowsAround rows(w, y, z);
+    labels[i] =
+        Winner(Classes(w, layers[static_cast<std::size_t>(z.first)], x, y), x,
+               [&](std::int64_t c, std::int64_t of_x) { return rows.At(scores + c * w.in_x * w.in_y * w.in_z, of_x); });
+  }
+}
+
+// Grids with parallel axes, the usual case. In most rows few cells have rivals, and only those are blended; where many
+// do, the four rows around are blended once for all classes, into `columns` [class][x].
+CONSILIUM_INLINE void AlignedRow(const ConsiliumArgmax& w, const float* scores, const std::vector<Layer>& layers,
+                                 const double* base, const std::vector<Neighbours>& xs, std::vector<float>& columns,
+                                 std::uint8_t* labels) {
+  const Neighbours y = Around(base[1], w.in_y), z = Around(base[2], w.in_z);
+  if (!y.inside || !z.inside) {
+    std::fill_n(labels, w.out_x, w.outside);
+    return;
+  }
+  const Layer& layer = layers[static_cast<std::size_t>(z.first)];
+  const RowsAround rows(w, y, z);
+  const std::int64_t volume = w.in_x * w.in_y * w.in_z;
+  const std::uint32_t* first = layer.first.data() + y.first * w.in_x;
+  const bool crowded = first[w.in_x] - first[0] > w.in_x + w.in_x * w.classes / 16;
+  for (std::int64_t c = 0; crowded && c < w.classes; ++c) {
+    float* __restrict of_class = columns.data() + c * w.in_x;
+    for (std::int64_t x = 0; x < w.in_x; ++x) of_class[x] = rows.At(scores + c * volume, x);
+  }
+  for (std::int64_t i = 0; i < w.out_x; ++i) {
+    const Neighbours& x = xs[static_cast<std::size_t>(i)];
+    labels[i] = w.outside;
+    if (!x.inside) continue;
+    const std::span<const std::uint8_t> classes = Classes(w, layer, x, y);
+    if (classes.size() == 1) {
+      labels[i] = classes[0];
+    } else if (crowded) {
+      labels[i] = Winner(classes, x, [&](std::int64_t c, std::int64_t at) {
+        return columns[static_cast<std::size_t>(c * w.in_x + at)];
+      });
+    } else {
+      labels[i] = Winner(classes, x, [&](std::int64_t c, std::int64_t at) { return rows.At(scores + c * volume, at); });
+    }
+  }
 }
 
 // One slice of labels.
@@ -135,31 +202,19 @@ CONSILIUM_INLINE void Slice(const ConsiliumArgmax& w, const float* scores, const
                             std::int64_t slice, std::uint8_t* labels) {
   const bool aligned = HasParallelAxes(w.m);
   const auto k = static_cast<double>(slice);
-  std::vector<Neighbours> xs(static_cast<std::size_t>(w.out_x));
-  for (std::int64_t i = 0; aligned && i < w.out_x; ++i) {
-    xs[static_cast<std::size_t>(i)] = Around(__builtin_fma(w.m[0], static_cast<double>(i), w.m[3]), w.in_x);
+  std::vector<Neighbours> xs;
+  std::vector<float> columns;
+  if (aligned) {
+    columns.resize(static_cast<std::size_t>(w.classes * w.in_x));
+    for (std::int64_t i = 0; i < w.out_x; ++i) {
+      xs.push_back(Around(__builtin_fma(w.m[0], static_cast<double>(i), w.m[3]), w.in_x));
+    }
   }
   for (std::int64_t row = 0; row < w.out_y; ++row) {
     const auto j = static_cast<double>(row);
     const double base[3] = {Base(w.m, j, k), Base(w.m + 4, j, k), Base(w.m + 8, j, k)};
-    Neighbours y = Around(base[1], w.in_y), z = Around(base[2], w.in_z);  // of the whole row, if aligned
-    for (std::int64_t i = 0; i < w.out_x; ++i) {
-      Neighbours& x = xs[static_cast<std::size_t>(i)];
-      if (!aligned) {
-        const auto at = static_cast<double>(i);
-        x = Around(__builtin_fma(w.m[0], at, base[0]), w.in_x);
-        y = Around(__builtin_fma(w.m[4], at, base[1]), w.in_y);
-        z = Around(__builtin_fma(w.m[8], at, base[2]), w.in_z);
-      }
-      std::uint8_t& label = labels[i + w.out_x * row];
-      label = w.outside;
-      if (!x.inside || !y.inside || !z.inside) continue;
-      const Layer& layer = layers[static_cast<std::size_t>(z.first)];
-      const std::uint32_t* cell = layer.first.data() + x.first + y.first * w.in_x;
-      const std::uint8_t* classes = layer.classes.data() + cell[0];
-      const std::uint32_t count = cell[1] - cell[0];
-      label = count == 1 ? classes[0] : Winner(w, scores, classes, count, x, y, z);
-    }
+    std::uint8_t* out = labels + row * w.out_x;
+    aligned ? AlignedRow(w, scores, layers, base, xs, columns, out) : GeneralRow(w, scores, layers, base, out);
   }
 }
 

@@ -263,24 +263,24 @@ TEST_P(ArgmaxKernelIn, SameLabelsAsTheProcessor) {
   }
 }
 
-// Rounding at its worst: large scores of either sign that differ in their last bits.
+// A blend never leaves its two ends but where a share rounds to 1: then a + (b - a) may pass b by the rounding of b -
+// a.
 TEST_P(ArgmaxKernelIn, RoundingNeverDropsAWinner) {
-  const Size3 size{14, 9, 6}, output{23, 17, 11};
   std::mt19937 random(5);
-  std::uniform_int_distribution<int> ulps(-3, 3);
-  Scores scores{size, 7, {}};
-  for (std::int64_t n = 0; n < 7 * size.count(); ++n) {
-    const float base = n % size.count() % 3 == 0 ? -1e6F : 1e6F;  // the same at a voxel for every class
-    scores.values.push_back(base + 0.0625F * static_cast<float>(ulps(random)));
+  std::uniform_real_distribution<float> near(1, 2), far(-1e4F, 1e4F);
+  int passed = 0;
+  for (int n = 0; n < 300; ++n) {
+    const float level = near(random), below = std::nextafter(level, 0.0F);
+    const Scores scores{{2, 1, 1}, 2, {level, level, far(random), below}};
+    const ConsiliumArgmax what{2, 2, 1, 1, 1, 1, 1, {1, 0, 0, 1 - 1e-9, 0, 1, 0, 0, 0, 0, 1, 0}, 0};
+    std::uint8_t label = 99;
+    RunOnHost({.grid = {1, 1, 1}, .block = {1, 1, 1}, .order = GetParam()},
+              [&](HostContext& context) { ArgmaxResampleKernel::Run(context, what, scores.values.data(), &label); });
+    passed += label;
+    const ArgmaxPlan plan{{1, 1, 1}, {{1, 0, 0, 1 - 1e-9, 0, 1, 0, 0, 0, 0, 1, 0}}};
+    ASSERT_EQ(int{label}, int{ArgmaxResample(scores.View(), plan)[0]}) << n;
   }
-  const IndexAffine affine = ResizeAffine(output, size);
-  ConsiliumArgmax what{7, size.x, size.y, size.z, output.x, output.y, output.z, {}, 0};
-  std::ranges::copy(affine.m, what.m);
-  std::vector<std::uint8_t> labels(static_cast<std::size_t>(output.count()), 99);
-  RunOnHost({.grid = {1, 1, 1}, .block = {4, 2, 2}, .order = GetParam()}, [&](HostContext& context) {
-    ArgmaxResampleKernel::Run(context, what, scores.values.data(), labels.data());
-  });
-  EXPECT_EQ(labels, ArgmaxResample(scores.View(), {output, affine}));
+  EXPECT_GT(passed, 50);
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, ArgmaxKernelIn, testing::ValuesIn(HostOrders()), testing::PrintToStringParamName());
