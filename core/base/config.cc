@@ -122,7 +122,8 @@ struct ConfigReader::State {
     std::ostringstream type;
     type << node.type();
     throw Error(ErrorCode::kInvalidArgument,
-                Place(node) + "`" + Join(path, key) + "` must be " + std::string(expected) + ", not " + type.str());
+                Place(node) + "`" + Join(path, key) + "` must be " + std::string(expected) + ", not " + type.str(),
+                "Correct that line of the file and start again.");
   }
   template <class T>
   void Read(std::string_view key, T& value, std::string_view expected) {

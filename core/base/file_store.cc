@@ -110,7 +110,13 @@ void WriteAll(int fd, std::span<const std::byte> bytes, const fs::path& file, Di
   }
 }
 
-// Those whose writer is dead.
+}  // namespace
+
+Disk& SystemDisk() {
+  static RealDisk disk;
+  return disk;
+}
+
 void RemoveTemporaries(const fs::path& dir) {
   for (const auto& entry : fs::recursive_directory_iterator(dir)) {
     const std::string name = entry.path().filename().string();
@@ -118,13 +124,6 @@ void RemoveTemporaries(const fs::path& dir) {
     const FileDescriptor fd(::open(entry.path().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
     if (fd.get() >= 0 && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
   }
-}
-
-}  // namespace
-
-Disk& SystemDisk() {
-  static RealDisk disk;
-  return disk;
 }
 
 std::vector<std::byte> ReadFile(const fs::path& file, std::uint64_t limit) {

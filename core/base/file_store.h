@@ -39,12 +39,14 @@ void WriteFileDurably(const std::filesystem::path& file, std::span<const std::by
 void WriteFileDurably(const std::filesystem::path& file, std::string_view text, unsigned mode = 0644,
                       Disk& disk = SystemDisk());
 
+// Removes what writers that are dead left below a folder; never what another process is writing.
+void RemoveTemporaries(const std::filesystem::path& dir);
+
 // Content-addressed files: DIR/ab/abcdef... named by the SHA-256 of their bytes. Putting the same bytes twice is
 // one file. Not thread-safe for the same digest from two processes; safe from several threads.
 class FileStore {
  public:
-  // Makes the folder if it is missing, and removes temporary files that a crash left in it; never those that another
-  // process is writing.
+  // Makes the folder if it is missing, and removes temporary files that a crash left in it.
   explicit FileStore(std::filesystem::path dir, Disk& disk = SystemDisk());
 
   Digest Put(std::span<const std::byte> bytes);

@@ -23,7 +23,10 @@ bool EndsWith(const std::filesystem::path& file, std::string_view end) {
 
 }  // namespace
 
-LabelShelf::LabelShelf(std::filesystem::path dir) : dir_(std::move(dir)) { std::filesystem::create_directories(dir_); }
+LabelShelf::LabelShelf(std::filesystem::path dir) : dir_(std::move(dir)) {
+  std::filesystem::create_directories(dir_);
+  RemoveTemporaries(dir_);
+}
 
 Digest LabelShelf::Keep(const std::filesystem::path& file) const {
   const std::vector<std::byte> bytes = ReadFile(file, kLargestLabel);

@@ -12,7 +12,7 @@ namespace consilium {
 // changes. One folder; files are only added.
 class LabelShelf {
  public:
-  explicit LabelShelf(std::filesystem::path dir);  // makes the folder
+  explicit LabelShelf(std::filesystem::path dir);  // makes the folder; halves that killed programs left go
 
   // Copies the file, once. Throws Error(kNotFound), Error(kResourceExhausted) beyond 1 GiB.
   Digest Keep(const std::filesystem::path& file) const;

@@ -142,6 +142,7 @@ bool EndsWith(const fs::path& file, std::string_view ending) { return file.filen
 
 SampleCache::SampleCache(fs::path dir, std::uint64_t most_bytes) : dir_(std::move(dir)), most_bytes_(most_bytes) {
   fs::create_directories(dir_);
+  RemoveTemporaries(dir_);
   std::error_code ignored;  // another process may have been faster
   for (const auto& entry : fs::directory_iterator(dir_))
     if (EndsWith(entry.path(), kOldEnding)) fs::remove(entry.path(), ignored);
@@ -191,6 +192,7 @@ Sample SampleCache::Put(const Sample& sample, const Digest& key) const {
 }
 
 void SampleCache::Drop(const CaseId& id) const {
+  RemoveTemporaries(dir_);
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(dir_))
     if (entry.path().filename().string().starts_with(id.text() + "-")) fs::remove(entry.path(), ignored);

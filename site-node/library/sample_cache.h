@@ -19,7 +19,7 @@ namespace consilium {
 // Thread-safe; several processes may use one folder.
 class SampleCache {
  public:
-  // Makes the folder, and removes samples of the form that older programs wrote.
+  // Makes the folder, and removes samples of the form that older programs wrote, and halves that killed ones left.
   // `most_bytes`: beyond it the samples that were not asked for the longest go, except the one just put.
   SampleCache(std::filesystem::path dir, std::uint64_t most_bytes);
 
@@ -31,7 +31,7 @@ class SampleCache {
   // Writes the sample durably and returns it mapped. Throws Error of the disk.
   Sample Put(const Sample& sample, const Digest& key) const;
 
-  void Drop(const CaseId& id) const;  // every sample of a case
+  void Drop(const CaseId& id) const;  // every sample of a case, and what killed writers left
 
  private:
   std::filesystem::path FileOf(const CaseId& id, const Digest& key) const;

@@ -106,7 +106,9 @@ TEST(ConfigTest, TheFirstUnknownKeyByLineIsNamed) {
 }
 
 TEST(ConfigTest, WrongTypesNameKeyLineAndBoth) {
-  ExpectRefused("name = 3\n", "sarcoma.toml, line 1: `name` must be a text in quotes, not integer");
+  ExpectRefused("name = 3\n",
+                "sarcoma.toml, line 1: `name` must be a text in quotes, not integer\n"
+                "  Correct that line of the file and start again.");
   ExpectRefused("\nport = \"3\"\n", "line 2: `port` must be a whole number, not string");
   ExpectRefused("port = 3.0\n", "`port` must be a whole number, not floating-point");
   ExpectRefused("mirror = 1\n", "`mirror` must be true or false, not integer");

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <set>
 
+#include "core/base/sqlite.h"
 #include "site-node/library/case_library.h"
 #include "tests/site-node/error_of.h"
 #include "tests/support/fake_clock.h"
@@ -253,6 +254,69 @@ TEST_F(ImportAgainTest, AFileIsNoFolder) {
   const Error error = ErrorOf([&] { Open()->Import(study / "CT/001.dcm"); });
   EXPECT_THAT(error.what(), HasSubstr("001.dcm is a file and no folder"));
   EXPECT_THAT(error.next_step(), HasSubstr("Give the folder"));
+}
+
+// A library from before roles were settled: who may have been learnt from keeps the role.
+TEST_F(ImportAgainTest, AnOlderLibraryIsUpgraded) {
+  for (const int number : {1, 2, 3, 4}) Write(number);
+  fs::remove(images_ / "1/RTSTRUCT.dcm");
+  fs::remove(images_ / "2/RTSTRUCT.dcm");
+  Open({.roles = {.validation_patients = 0}})->Import(images_);
+  {
+    const std::vector<std::string_view> none(4, "");
+    Database database(folder_ / "site/library.sqlite", none);
+    database.Run(
+        "DROP INDEX cases_of_study; DROP INDEX cases_of_ct_study; ALTER TABLE cases DROP COLUMN ct_study; "
+        "ALTER TABLE patients DROP COLUMN settled; PRAGMA user_version = 3");
+  }
+  Write(1);
+  Write(2);
+  const auto library = Open({.roles = {.validation_patients = 3}});
+  EXPECT_EQ(library->Import(images_).changed.size(), 2U);
+  const auto roles = RolesIn(*library);
+  EXPECT_THAT(roles, testing::UnorderedElementsAre(
+                         testing::Pair("AW-001", CaseRole::kValidation), testing::Pair("AW-002", CaseRole::kValidation),
+                         testing::Pair("AW-003", CaseRole::kTraining), testing::Pair("AW-004", CaseRole::kTraining)));
+  library->Import(images_ / "3/CT");
+  EXPECT_EQ(library->Quality(), (StudyQuality{4, 0, {}}));
+}
+
+TEST_F(ImportAgainTest, ProgressCountsWhatTheSummaryCounts) {
+  for (const int number : {1, 2, 3, 4}) Write(number);
+  fs::remove_all(images_ / "2/CT");                  // no pair: known from the headers
+  const fs::path spoilt = images_ / "3/CT/005.dcm";  // found when it is read
+  bool spoil = true;
+  std::vector<ImportProgress> said;
+  ImportHooks hooks;
+  hooks.progress = [&](const ImportProgress& progress) {
+    if (progress.what == kReadingStudies) said.push_back(progress);
+    if (progress.what != kReadingStudies || !spoil) return;
+    fs::resize_file(spoilt, fs::file_size(spoilt) - 100);
+    spoil = false;
+  };
+  const ImportReport report = Open()->Import(images_, hooks);
+  ASSERT_GE(said.size(), 4U);
+  EXPECT_EQ(said.front().done, 1) << "the study that has no case";
+  EXPECT_EQ(said.front().quarantined, 1);
+  for (const ImportProgress& progress : said) {
+    EXPECT_EQ(progress.all, 4);
+    EXPECT_EQ(progress.done, progress.used + progress.quarantined);
+  }
+  EXPECT_EQ(said.back().used, 2);
+  EXPECT_EQ(said.back().quarantined, report.Quality().quarantined);
+  for (const Finding& finding : report.Rejected()) EXPECT_TRUE(finding.place.is_absolute());
+}
+
+TEST_F(ImportAgainTest, APlaceIsAbsoluteWhateverTheFolderWasCalled) {
+  Write(1);
+  const fs::path spoilt = images_ / "1/PET/005.dcm";
+  ImportHooks hooks;
+  hooks.progress = [&](const ImportProgress& progress) {
+    if (progress.what == kReadingStudies && progress.done == 0) fs::resize_file(spoilt, fs::file_size(spoilt) - 100);
+  };
+  const ImportReport report = Open()->Import(fs::relative(images_), hooks);
+  ASSERT_EQ(report.Rejected().size(), 1U);
+  EXPECT_EQ(report.Rejected()[0].place, fs::canonical(images_) / "1/PET");
 }
 
 // What was made of the old images is told to be old before the new ones are known: kill -9 at any point leaves nothing

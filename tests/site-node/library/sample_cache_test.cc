@@ -153,6 +153,22 @@ TEST_F(SampleCacheTest, DropsACaseAndNoOther) {
   EXPECT_TRUE(cache_.Find(CaseId("case-10"), kKey));
 }
 
+// A program was killed while it wrote a sample: the voxels of a label that is withdrawn later must not stay.
+TEST_F(SampleCacheTest, HalvesOfKilledWritersGo) {
+  const auto leave = [&] {
+    const std::string name = ".case-a-0123.sample.tmp-1-1";
+    WriteFileDurably(folder_ / "half", "voxels");
+    fs::rename(folder_ / "half", dir_ / name);
+    EXPECT_EQ(Files(), 1);
+  };
+  leave();
+  cache_.Drop(kCase);
+  EXPECT_EQ(Files(), 0);
+  leave();
+  const SampleCache again(dir_, kRoomy);
+  EXPECT_EQ(Files(), 0);
+}
+
 TEST_F(SampleCacheTest, BeyondItsRoomTheLongestUnusedGo) {
   const std::uint64_t one = 4096 + 48 * 4 + 24;
   const SampleCache small(dir_, 3 * one);
