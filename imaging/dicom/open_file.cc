@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -28,7 +29,11 @@ OpenFile::OpenFile(std::filesystem::path path)
   struct stat info {};
   std::string why;
   if (fd_ < 0 || ::fstat(fd_, &info) != 0) {
-    why = std::strerror(errno);
+    std::error_code ignored;
+    const int reason = errno;
+    const bool gone = reason == ENOENT || reason == ELOOP;
+    why =
+        gone && std::filesystem::is_symlink(path_, ignored) ? "it is a link that leads nowhere" : std::strerror(reason);
   } else if (!S_ISREG(info.st_mode)) {
     why = "it is no regular file";
   }

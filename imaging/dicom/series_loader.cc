@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "imaging/dicom/file_listing.h"
 #include "imaging/dicom/pixel_reader.h"
 #include "imaging/dicom/series_scan.h"
 

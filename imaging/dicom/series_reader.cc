@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "imaging/dicom/file_listing.h"
 #include "imaging/dicom/numbered_names.h"
 #include "imaging/dicom/series_scan.h"
 
@@ -261,34 +262,6 @@ class Scan {
 };
 
 }  // namespace
-
-Listing FilesBelow(const fs::path& folder) {
-  std::error_code error, ignored;
-  if (!fs::is_directory(folder, error)) {
-    throw Error(ErrorCode::kNotFound, "no folder " + folder.string(), "Give a folder of DICOM files.");
-  }
-  Listing out;
-  std::vector<fs::path> folders = {folder};
-  while (!folders.empty()) {
-    const fs::path here = std::move(folders.back());
-    folders.pop_back();
-    fs::directory_iterator it(here, error);
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-      if (it->path().filename().string().starts_with('.')) continue;
-      if (it->is_regular_file(ignored)) out.files.push_back(it->path());
-      if (it->is_directory(ignored) && !it->is_symlink(ignored)) folders.push_back(it->path());
-    }
-    if (!error) continue;
-    if (here == folder) {
-      throw Error(ErrorCode::kNotFound, "cannot list " + folder.string() + ": " + error.message(),
-                  "Check the folder and its rights.");
-    }
-    out.unlisted.push_back(
-        {here, {QuarantineReason::kNotReadable, "the folder cannot be listed: " + error.message()}, {}, {}});
-  }
-  std::sort(out.files.begin(), out.files.end());
-  return out;
-}
 
 SeriesScan SortIntoSeries(std::vector<FileHeader> headers) {
   Scan scan;

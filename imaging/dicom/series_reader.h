@@ -48,9 +48,9 @@ struct SeriesScan {
 };
 
 // Finds every PET, CT and MR series below `folder` (any nesting, mixed studies, other files between them). Reads
-// headers only. Hidden files are skipped, links are not followed into folders. A bad file never stops the others, nor
-// does a folder that cannot be listed: it is rejected. Throws Error(kNotFound) if the folder does not exist,
-// Error(kCancelled).
+// headers only. Hidden files are skipped, links are followed (FilesBelow). A bad file never stops the others, nor does
+// a folder that cannot be listed or a link that leads nowhere: it is rejected. Throws Error(kNotFound) if the folder
+// does not exist, Error(kCancelled).
 SeriesScan ScanFolder(const std::filesystem::path& folder, const ScanOptions& options = {});
 SeriesScan ScanFiles(std::span<const std::filesystem::path> files, const ScanOptions& options = {});
 

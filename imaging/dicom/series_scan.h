@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,15 +10,6 @@
 
 // What ScanFolder, ReadSeries and LoadSeries have in common; of no use outside imaging/dicom.
 namespace consilium {
-
-// What lies below a folder.
-struct Listing {
-  std::vector<std::filesystem::path> files;  // that may be DICOM, sorted
-  std::vector<RejectedSeries> unlisted;      // folders without rights, or with a path longer than the system allows
-};
-
-// Throws as ScanFolder.
-Listing FilesBelow(const std::filesystem::path& folder);
 
 // The headers of all files, sorted into series.
 SeriesScan SortIntoSeries(std::vector<FileHeader> headers);

@@ -57,6 +57,28 @@ void SplitOverFolders(AwkwardDraft& d) {
     fs::rename(d.folder() / file, elsewhere / ("x" + fs::path(file).filename().string()));
 }
 
+// The CT rests on another disk, as where an archive grew: its folder is a link, and each PET slice one of its own.
+void Linked(AwkwardDraft& d) {
+  d.WriteUsed();
+  const fs::path disk = d.root.parent_path() / "another disk";
+  fs::create_directories(disk / "PET");
+  fs::rename(d.folder() / "CT", disk / "CT");
+  fs::create_directory_symlink(disk / "CT", d.folder() / "CT");
+  for (const auto& entry : fs::directory_iterator(d.folder() / "PET")) {
+    const fs::path file = disk / "PET" / entry.path().filename();
+    fs::copy_file(entry.path(), file);
+    fs::remove(entry.path());
+    fs::create_symlink(file, entry.path());
+  }
+}
+
+// The first CT slice is a link to a disk that is not there: without it the CT would only be shorter.
+void LinkLeadsNowhere(AwkwardDraft& d) {
+  d.WriteRefused(QuarantineReason::kNotReadable, "not readable: 000.dcm, by name a slice of this series");
+  fs::remove(d.folder() / "CT" / "000.dcm");
+  fs::create_symlink(d.root.parent_path() / "no disk" / "000.dcm", d.folder() / "CT" / "000.dcm");
+}
+
 void Encoded(AwkwardDraft& d, Encoding encoding) {
   d.study.pet.encoding = d.study.ct.encoding = encoding;
   d.WriteUsed();
@@ -195,6 +217,8 @@ std::vector<AwkwardDefect> AwkwardFiles() {
           {"two-patients-a", "The files of two patients lie in one folder: the first.", FirstOfTwoPatients},
           {"two-patients-b", "The files of two patients lie in one folder: the second.", SecondOfTwoPatients},
           {"split", "A part of the study lies in another folder.", SplitOverFolders},
+          {"linked", "The CT's folder and the PET's files are links to another disk.", Linked},
+          {"link-nowhere", "The first CT slice is a link that leads nowhere.", LinkLeadsNowhere},
           {"implicit-vr", "Implicit VR Little Endian.", ImplicitVr},
           {"rle", "Compressed by run lengths.", RunLength},
           {"jpeg-lossless", "Compressed by JPEG lossless.", JpegLossless},

@@ -100,7 +100,7 @@ TEST_F(ImportResistanceTest, VeryDeepFoldersDoNotStopTheOthers) {
   ExpectNothingNew(*library);
 }
 
-TEST_F(ImportResistanceTest, LoopsOfLinksEnd) {
+TEST_F(ImportResistanceTest, LoopsOfLinksEndAndLinksThatLeadNowhereAreTold) {
   const fs::path study = Write(1, "study");
   fs::create_directory_symlink(images_, study / "up");
   fs::create_directory_symlink(study, study / "PET" / "again");
@@ -109,8 +109,35 @@ TEST_F(ImportResistanceTest, LoopsOfLinksEnd) {
   const auto library = Open();
   const ImportReport report = library->Import(images_);
   EXPECT_EQ(report.added, 1);
-  EXPECT_TRUE(report.Rejected().empty());
+  const std::vector<Finding> rejected = report.Rejected();
+  ASSERT_EQ(rejected.size(), 2U);
+  for (const Finding& one : rejected) {
+    EXPECT_EQ(one.fault.reason, QuarantineReason::kNotReadable);
+    EXPECT_NE(one.fault.words.find("it is a link that leads nowhere"), std::string::npos) << one.fault.words;
+  }
+  EXPECT_EQ(rejected[0].place, study / "dangling.dcm");
   ExpectNothingNew(*library);
+}
+
+TEST_F(ImportResistanceTest, PatientsBehindLinksAreTakenInOnce) {
+  const fs::path disk = images_.parent_path() / "disk";
+  WriteSmallStudy(disk / "p1", MakeSmallStudy(1));
+  WriteSmallStudy(disk / "p2", MakeSmallStudy(2));
+  fs::create_directories(images_);
+  for (const char* name : {"p1", "p2"}) fs::create_directory_symlink(disk / name, images_ / name);
+  fs::create_directory_symlink(disk / "p1", images_ / "the same again");
+  const auto library = Open();
+  const ImportReport report = library->Import(images_);
+  EXPECT_EQ(report.added, 2);
+  EXPECT_EQ(report.Quality(), (StudyQuality{2, 0, {}}));
+  for (const StudyRecord& study : report.studies) {
+    EXPECT_TRUE(study.findings.empty()) << study.findings.front().fault.words;
+    EXPECT_TRUE(study.place.string().starts_with((images_ / "p").string()))
+        << "the path that was given, not its target";
+  }
+  ExpectNothingNew(*library);
+  fs::remove(images_ / "p2");
+  EXPECT_EQ(library->Import(images_).gone.size(), 1U);
 }
 
 // A pipe without a writer would hang whoever opens it.
