@@ -79,7 +79,7 @@ class FolderSource::Worker {
 
   void Scan(std::stop_token stop) {
     FindOptions find;
-    find.roi_pattern = options_.roi_pattern;
+    find.labels.front().patterns = options_.roi_pattern;
     find.scan.stop = stop;
     CaseScan scan = FindCases(options_.folder, find);
     if (scan.cases.empty()) {

@@ -3,7 +3,10 @@
 #include "imaging/dicom/label_finder.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "core/base/readable.h"
 #include "core/data/coded_concept.h"
 #include "imaging/dicom/rtstruct_reader.h"
 #include "imaging/dicom/seg_reader.h"
@@ -11,47 +14,97 @@
 namespace consilium {
 namespace {
 
+constexpr std::size_t kMostNames = 10;
+constexpr std::size_t kLongestName = 64;  // bytes; a LO has no more
+
+bool IsMeant(const DrawnRegion& region, const LabelQuery& label) {
+  return region.code == label.code || MatchesPattern(region.name.Reveal(), label.patterns);
+}
+
+// Whether a file lies on a PET: more must agree than the patient.
+bool LiesOn(const DrawnFile& drawn, const Series& pet) {
+  return Misfit(drawn.source, pet).empty() &&
+         (RefersTo(drawn.source, pet) || !drawn.source.frames_of_reference.empty());
+}
+
 // How well a file fits a PET; 0 if it does not.
-int Fitness(const DrawnFile& drawn, const Series& pet) {
-  if (drawn.names.empty() || !Misfit(drawn.source, pet).empty()) return 0;
-  const bool to_pet = RefersTo(drawn.source, pet);
-  if (!to_pet && drawn.source.frames_of_reference.empty()) return 0;  // nothing but the patient agrees
-  const bool says_pet = std::any_of(drawn.names.begin(), drawn.names.end(),
-                                    [](const std::string& name) { return MatchesPattern(name, "*PET*,*PT*"); });
-  return 1 + 2 * (to_pet ? 1 : 0) + (says_pet ? 1 : 0);
+int Fitness(const DrawnFile& drawn, const Series& pet, const LabelQuery& label) {
+  bool meant = false, filled = false, says_pet = false;
+  for (const DrawnRegion& region : drawn.regions) {
+    if (!IsMeant(region, label)) continue;
+    meant = true;
+    filled = filled || !region.empty;
+    says_pet = says_pet || MatchesPattern(region.name.Reveal(), "*PET*,*PT*");
+  }
+  if (!meant || !LiesOn(drawn, pet)) return 0;
+  return 1 + (filled ? 4 : 0) + (RefersTo(drawn.source, pet) ? 2 : 0) + (says_pet ? 1 : 0);
+}
+
+PatientText NamesOf(const std::vector<const DrawnFile*>& files) {
+  std::string names;
+  std::set<std::string> told;
+  for (const DrawnFile* file : files) {
+    for (const DrawnRegion& region : file->regions) {
+      const std::string name = Readable(region.name.Reveal().substr(0, kLongestName));
+      if (name.empty() || !told.insert(name).second) continue;
+      if (told.size() > kMostNames) return PatientText(names + ", ...");
+      names += (names.empty() ? "" : ", ") + name;
+    }
+  }
+  return PatientText(std::move(names));
 }
 
 }  // namespace
 
-DrawnFile ReadDrawnRtStruct(const std::filesystem::path& file, const std::string& pattern) {
+DrawnFile ReadDrawnRtStruct(const std::filesystem::path& file) {
   const RtStruct structures = ReadRtStruct(file);
   DrawnFile drawn{file, structures.source, {}};
-  for (const Roi* roi : MatchingRois(structures, pattern)) drawn.names.push_back(roi->name);
+  for (const Roi& roi : structures.rois) drawn.regions.push_back({PatientText(roi.name), {}, roi.contours.empty()});
   return drawn;
 }
 
-std::optional<DrawnFile> ReadDrawnSeg(const std::filesystem::path& file, const std::string& pattern) {
+std::optional<DrawnFile> ReadDrawnSeg(const std::filesystem::path& file) {
   const SegInfo info = ReadSegInfo(file);
   DrawnFile drawn{file, info.source, {}};
-  bool by_a_person = false;
   for (const Segment& segment : info.segments) {
-    if (segment.origin == SegmentOrigin::kAutomatic) continue;
-    by_a_person = true;
-    if (segment.type == kNeoplasm || MatchesPattern(segment.label, pattern)) drawn.names.push_back(segment.label);
+    if (segment.origin != SegmentOrigin::kAutomatic)
+      drawn.regions.push_back({PatientText(segment.label), segment.type, false});
   }
-  return by_a_person ? std::optional(std::move(drawn)) : std::nullopt;
+  return drawn.regions.empty() ? std::nullopt : std::optional(std::move(drawn));
 }
 
-const DrawnFile* BestDrawn(std::span<const DrawnFile* const> files, const Series& pet) {
+const DrawnFile* BestDrawn(std::span<const DrawnFile* const> files, const Series& pet, const LabelQuery& label) {
   const DrawnFile* best = nullptr;
   int best_fitness = 0;
   for (const DrawnFile* drawn : files) {
-    const int fitness = Fitness(*drawn, pet);
+    const int fitness = Fitness(*drawn, pet, label);
     if (fitness <= best_fitness) continue;
     best_fitness = fitness;
     best = drawn;
   }
   return best;
+}
+
+NoneDrawn WhyNoneDrawn(std::span<const DrawnFile* const> files, const Series& pet, const LabelQuery& label) {
+  std::vector<const DrawnFile*> here;
+  std::string elsewhere;  // why a region of the right name does not lie on this PET
+  for (const DrawnFile* drawn : files) {
+    if (LiesOn(*drawn, pet)) {
+      here.push_back(drawn);
+    } else if (std::ranges::any_of(drawn->regions, [&](const DrawnRegion& r) { return IsMeant(r, label); })) {
+      elsewhere = Misfit(drawn->source, pet);
+      if (elsewhere.empty()) elsewhere = "it names no frame of reference and does not refer to the PET";
+    }
+  }
+  if (!elsewhere.empty())
+    return {"the contour named like " + label.patterns + " does not fit the PET: " + elsewhere, {}};
+  if (here.empty()) {
+    return {"no contour named like " + label.patterns + ", and none at all in the frame of reference of the PET",
+            NamesOf({files.begin(), files.end()})};
+  }
+  PatientText names = NamesOf(here);
+  if (names.empty()) return {"nothing is drawn: the contour file of the PET holds no region", {}};
+  return {"no contour named like " + label.patterns + " among those of the PET", std::move(names)};
 }
 
 }  // namespace consilium

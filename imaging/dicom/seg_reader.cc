@@ -9,7 +9,9 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <optional>
+#include <set>
 
 #include "core/base/error.h"
 #include "imaging/dicom/dicom_file.h"
@@ -105,6 +107,51 @@ Placement PlaceFrame(DcmItem* frame, DcmItem* shared, const Geometry& grid, Size
   return {*first, *per_column, *per_row};
 }
 
+// Whether the slices of a SEG are thicker than those of the grid: each would mark one slice of several. Empty frames
+// may be left out, so that gaps alone say nothing; neighbours on the grid show that it is the grid's. Where there are
+// none, SpacingBetweenSlices decides; SliceThickness only if all gaps are whole thicknesses, because slices that
+// overlap are thicker than they are apart.
+class SliceSteps {
+ public:
+  SliceSteps(const Geometry& grid, const std::filesystem::path& file) : grid_(grid), file_(file) {}
+
+  void Add(const Placement& at, DcmItem* frame, DcmItem* shared) {
+    std::size_t axis = 0;  // across the slices
+    while (axis < 2 && (at.per_column[axis] != 0 || at.per_row[axis] != 0)) ++axis;
+    const double slice_mm = axis == 0 ? grid_.spacing_mm.x : axis == 1 ? grid_.spacing_mm.y : grid_.spacing_mm.z;
+    planes_.insert(at.first[axis]);
+    if (said_ > 0) return;
+    DcmItem* measures = GroupItem(frame, shared, tag::kPixelMeasures);
+    if (measures == nullptr) return;
+    const auto spacing = NumberOf(*measures, tag::kSpacingBetweenSlices);
+    by_spacing_ = spacing.has_value();
+    said_ = std::abs(by_spacing_ ? *spacing : NumberOf(*measures, tag::kSliceThickness).value_or(0)) / slice_mm;
+  }
+
+  void RequireSame() const {
+    if (!(said_ > 1.5) || !(said_ < kFarthestStep)) return;
+    const std::int64_t step = std::llround(said_);
+    bool near = false, whole = true;
+    for (auto plane = planes_.begin(); plane != planes_.end() && std::next(plane) != planes_.end(); ++plane) {
+      const std::int64_t gap = *std::next(plane) - *plane;
+      near = near || gap < step;
+      whole = whole && gap % step == 0;
+    }
+    if (near || (!by_spacing_ && (planes_.size() < 2 || !whole))) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                "the frames of " + file_.string() + " do not lie on the grid of the series: its slices are " +
+                    std::to_string(step) + " times as " + (by_spacing_ ? "far apart" : "thick"),
+                "Use the series that the segmentation was made on.");
+  }
+
+ private:
+  const Geometry& grid_;
+  const std::filesystem::path& file_;
+  std::set<std::int64_t> planes_;
+  double said_ = 0;  // in slices of the grid; 0: it does not say
+  bool by_spacing_ = false;
+};
+
 int SegmentOf(DcmItem* frame, DcmItem* shared, const std::filesystem::path& file) {
   DcmItem* item = GroupItem(frame, shared, tag::kSegmentIdentification);
   const double number = item == nullptr ? 0.0 : NumberOf(*item, tag::kReferencedSegmentNumber).value_or(0.0);
@@ -162,12 +209,16 @@ LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const 
   bytes = pixels->getLength();
   if (bytes < (in_frame * frames.size() + 7) / 8) Bad(file, "fewer pixels than frames, rows and columns say");
   LabelMap map{grid, std::vector<std::uint8_t>(static_cast<std::size_t>(grid.size.count()))};
+  SliceSteps steps(grid, file);
   for (std::size_t f = 0; f < frames.size(); ++f) {
     DcmItem* all = shared.empty() ? nullptr : shared.front();
     const std::uint8_t value = values(SegmentOf(frames[f], all, file));
     if (value == 0) continue;
-    PutFrame(bits, f * in_frame, size, value, PlaceFrame(frames[f], all, grid, size, file), map, file);
+    const Placement place = PlaceFrame(frames[f], all, grid, size, file);
+    steps.Add(place, frames[f], all);
+    PutFrame(bits, f * in_frame, size, value, place, map, file);
   }
+  steps.RequireSame();
   return map;
 }
 

@@ -131,15 +131,26 @@ class Drawings {
   OfPatients<DrawnFile> of_patients_;
 };
 
-void AddContour(PatientCase& patient, const Drawings& drawings, const std::string& roi_pattern) {
+// Several files may serve one case: the liver may be drawn on the PET, the tumour on the CT.
+void AddContours(PatientCase& patient, const Drawings& drawings, const std::vector<LabelQuery>& labels) {
   const PatientText& id = patient.pet.info.patient_id;
-  if (const DrawnFile* best = BestDrawn(drawings.MaybeOf(id), patient.pet); best != nullptr) {
-    patient.contour = best->file;
-    return;
+  const std::vector<const DrawnFile*> files = drawings.MaybeOf(id);
+  for (const LabelQuery& label : labels) {
+    const bool first = &label == &labels.front();
+    const DrawnFile* best = BestDrawn(files, patient.pet, label);
+    if (best == nullptr && first) {
+      NoneDrawn none = drawings.Has(id) ? WhyNoneDrawn(files, patient.pet, label)
+                                        : NoneDrawn{"no contour (RTSTRUCT) of this patient", {}};
+      patient.no_contour = std::move(none.words);
+      patient.names_there = std::move(none.names);
+    }
+    if (best == nullptr) continue;
+    if (first) {
+      patient.contour = best->file;
+    } else if (best->file != patient.contour && !std::ranges::count(patient.other_contours, best->file)) {
+      patient.other_contours.push_back(best->file);
+    }
   }
-  patient.no_contour = drawings.Has(id)
-                           ? "no contour named like " + roi_pattern + " in the frame of reference of the PET"
-                           : "no contour (RTSTRUCT) of this patient";
 }
 
 // A contour that cannot be read, and whose it is where its header says so.
@@ -159,13 +170,13 @@ RejectedSeries BadContour(const fs::path& file, const std::string& words) {
 
 // Those of the scan that can be read; the others are rejected. RTSTRUCTs come before SEGs: of equals the first is
 // taken.
-std::vector<DrawnFile> ReadDrawn(SeriesScan& scan, const std::string& pattern, CaseScan& out) {
+std::vector<DrawnFile> ReadDrawn(SeriesScan& scan, CaseScan& out) {
   std::vector<DrawnFile> all;
   const auto add = [&](std::vector<fs::path>& files, auto read) {
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) {
       try {
-        if (std::optional<DrawnFile> drawn = read(file, pattern)) all.push_back(std::move(*drawn));
+        if (std::optional<DrawnFile> drawn = read(file)) all.push_back(std::move(*drawn));
       } catch (const std::exception& failure) {
         out.rejected.push_back(BadContour(file, AsError(failure).what()));
       }
@@ -203,6 +214,7 @@ void AddSilentStudies(const std::vector<Series>& usable, const std::vector<Drawn
     told.insert({one.pet.info.patient_id, one.pet.info.study_uid});
     told.insert({one.ct.info.patient_id, one.ct.info.study_uid});
     if (one.contour) in_use.insert(*one.contour);
+    in_use.insert(one.other_contours.begin(), one.other_contours.end());
   }
   for (const DrawnFile& file : drawn)
     if (in_use.contains(file.file)) told.insert({file.source.patient_id, file.source.study_uid});
@@ -225,7 +237,7 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
   out.rejected = std::move(scan.rejected);
   out.left_out = std::move(scan.left_out);
   out.studies = std::move(scan.studies);
-  const std::vector<DrawnFile> drawn = ReadDrawn(scan, options.roi_pattern, out);
+  const std::vector<DrawnFile> drawn = ReadDrawn(scan, out);
   const Drawings drawings(drawn);
   const OfPatients<Series> cts = CtsIn(scan.usable);
   for (const Series& pet : scan.usable) {
@@ -240,8 +252,11 @@ CaseScan FindCases(const fs::path& folder, const FindOptions& options) {
       out.rejected.push_back(std::move(alone));
       continue;
     }
-    out.cases.push_back({pet, *pair.ct, std::nullopt, {}});
-    AddContour(out.cases.back(), drawings, options.roi_pattern);
+    PatientCase found;
+    found.pet = pet;
+    found.ct = *pair.ct;
+    AddContours(found, drawings, options.labels);
+    out.cases.push_back(std::move(found));
   }
   AddSilentStudies(scan.usable, drawn, out);
   return out;

@@ -20,9 +20,10 @@ inline constexpr std::uint32_t kImageType = 0x00080008, kSopClassUid = 0x0008001
                                kModality = 0x00080060, kManufacturer = 0x00080070, kModelName = 0x00081090,
                                kTimeZone = 0x00080201, kSeriesDescription = 0x0008103E;
 inline constexpr std::uint32_t kPatientName = 0x00100010, kPatientId = 0x00100020, kPatientWeight = 0x00101030;
-inline constexpr std::uint32_t kSliceThickness = 0x00180050, kKvp = 0x00180060, kEchoTime = 0x00180081,
-                               kEchoNumbers = 0x00180086, kTriggerTime = 0x00181060, kGantryTilt = 0x00181120,
-                               kKernel = 0x00181210, kDiffusionBValue = 0x00189087, kCardiacPhase = 0x00209241;
+inline constexpr std::uint32_t kSliceThickness = 0x00180050, kSpacingBetweenSlices = 0x00180088, kKvp = 0x00180060,
+                               kEchoTime = 0x00180081, kEchoNumbers = 0x00180086, kTriggerTime = 0x00181060,
+                               kGantryTilt = 0x00181120, kKernel = 0x00181210, kDiffusionBValue = 0x00189087,
+                               kCardiacPhase = 0x00209241;
 inline constexpr std::uint32_t kStartTime = 0x00181072, kTotalDose = 0x00181074, kHalfLife = 0x00181075,
                                kStartDateTime = 0x00181078, kFrameDuration = 0x00181242;
 inline constexpr std::uint32_t kStudyUid = 0x0020000D, kStudyId = 0x00200010, kSeriesUid = 0x0020000E,

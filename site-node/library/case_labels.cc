@@ -21,6 +21,14 @@ bool EndsWith(const std::filesystem::path& file, std::string_view end) {
   return name.ends_with(end);
 }
 
+// Whether a file has these bytes.
+bool Holds(const std::filesystem::path& file, const Digest& digest) {
+  std::error_code failed;
+  const std::uintmax_t size = std::filesystem::file_size(file, failed);
+  if (failed || size > kLargestLabel) return false;
+  return DigestOf(std::span<const std::byte>(ReadFile(file, kLargestLabel))) == digest;
+}
+
 }  // namespace
 
 LabelShelf::LabelShelf(std::filesystem::path dir) : dir_(std::move(dir)) {
@@ -32,12 +40,23 @@ Digest LabelShelf::Keep(const std::filesystem::path& file) const {
   const std::vector<std::byte> bytes = ReadFile(file, kLargestLabel);
   const Digest digest = DigestOf(std::span<const std::byte>(bytes));
   const std::filesystem::path kept = PathOf(digest, file);
-  std::error_code failed;
-  if (std::filesystem::file_size(kept, failed) != bytes.size() || failed) WriteFileDurably(kept, bytes, 0600);
+  if (!Holds(kept, digest)) WriteFileDurably(kept, bytes, 0600);
   return digest;
 }
 
-std::filesystem::path LabelShelf::PathOf(const LabelVersion& label) const { return PathOf(label.digest, label.place); }
+bool LabelShelf::IsWhole(const LabelVersion& label) const {
+  return Holds(PathOf(label.digest, label.place), label.digest);
+}
+
+std::filesystem::path LabelShelf::Open(const LabelVersion& label) const {
+  const std::filesystem::path kept = PathOf(label.digest, label.place);
+  if (Holds(kept, label.digest)) return kept;
+  std::error_code failed;
+  throw Error(ErrorCode::kDataLoss,
+              "the library's copy of this label is " +
+                  std::string(std::filesystem::exists(kept, failed) ? "damaged" : "missing") + ": " + kept.string(),
+              "Add the same file again (consilium-site label add), or import the folder that holds it.");
+}
 
 // Readers tell a NIfTI by its name.
 std::filesystem::path LabelShelf::PathOf(const Digest& digest, const std::filesystem::path& place) const {

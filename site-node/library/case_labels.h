@@ -14,9 +14,13 @@ class LabelShelf {
  public:
   explicit LabelShelf(std::filesystem::path dir);  // makes the folder; halves that killed programs left go
 
-  // Copies the file, once. Throws Error(kNotFound), Error(kResourceExhausted) beyond 1 GiB.
+  // Copies the file, once; a kept one that was damaged is mended. Throws Error(kNotFound), Error(kResourceExhausted)
+  // beyond 1 GiB.
   Digest Keep(const std::filesystem::path& file) const;
-  std::filesystem::path PathOf(const LabelVersion& label) const;
+  // Where the file lies, to be read now. Throws Error(kDataLoss) if it is not what was kept: nothing is trained with
+  // it.
+  std::filesystem::path Open(const LabelVersion& label) const;
+  bool IsWhole(const LabelVersion& label) const;
 
  private:
   std::filesystem::path PathOf(const Digest& digest, const std::filesystem::path& place) const;

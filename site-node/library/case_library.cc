@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <set>
 #include <span>
 #include <utility>
@@ -127,21 +128,40 @@ CaseImages CaseLibrary::Images(const CaseId& id, const std::optional<LabelQuery>
   images.ct_series = std::move(loaded_ct.series);
   images.pet = std::move(loaded_pet.volume);
   images.ct = std::move(loaded_ct.volume);
-  for (const LabelVersion& version : store_.Labels(id)) {
-    if (!version.in_use) continue;
-    const LabelQuery query = QueryOf(label.value_or(TumourOf(options_)), version);
-    images.reference = ReadLabel(labels_.PathOf(version), images.pet_series, query);
-  }
+  images.reference = Reference(id, images.pet_series, label.value_or(TumourOf(options_)));
   return images;
+}
+
+// The one in use first, then those that a label is taken from which it does not hold, newest first.
+std::vector<LabelVersion> CaseLibrary::UsableLabels(const CaseId& id) {
+  std::vector<LabelVersion> usable = store_.Labels(id);
+  std::erase_if(usable, [](const LabelVersion& label) { return !label.training || !label.trouble.empty(); });
+  std::stable_partition(usable.begin(), usable.end(), [](const LabelVersion& label) { return label.in_use; });
+  return usable;
+}
+
+std::optional<LabelMap> CaseLibrary::Reference(const CaseId& id, const Series& pet, const LabelQuery& label) {
+  std::exception_ptr first;
+  for (const LabelVersion& version : UsableLabels(id)) {
+    const std::filesystem::path file = labels_.Open(version);
+    try {
+      return ReadLabel(file, pet, QueryOf(label, version));
+    } catch (const Error& failure) {
+      if (failure.code() != ErrorCode::kNotFound) throw;
+      if (!first) first = std::current_exception();  // it holds other labels
+    }
+  }
+  if (first) std::rethrow_exception(first);
+  return std::nullopt;
 }
 
 Digest CaseLibrary::DataKey(const CaseId& id, const std::optional<LabelQuery>& label) {
   const LabelQuery query = label.value_or(TumourOf(options_));
   const std::optional<KnownCase> known = store_.Known(id);
-  std::string in_use = "none";
-  for (const LabelVersion& version : store_.Labels(id))
-    if (version.in_use) in_use = version.digest.Hex();
-  return DigestOf(fmt::format("case 2\n{}\n{}\n{}\n{}\n", known ? known->images_stamp : "", in_use, query.code.Key(),
+  std::string usable;
+  for (const LabelVersion& version : UsableLabels(id)) usable += (usable.empty() ? "" : ",") + version.digest.Hex();
+  if (usable.empty()) usable = "none";
+  return DigestOf(fmt::format("case 2\n{}\n{}\n{}\n{}\n", known ? known->images_stamp : "", usable, query.code.Key(),
                               query.patterns));
 }
 
@@ -218,8 +238,7 @@ void CaseLibrary::UseLabel(const CaseId& id, std::int64_t version) {
 
 void CaseLibrary::WithdrawLabel(const CaseId& id, std::int64_t version) {
   GetLabel(id, version);
-  store_.SetTraining(id, version, false);
-  samples_.Drop(id);
+  for (const CaseId& affected : store_.Withdraw(id, version)) samples_.Drop(affected);
 }
 
 }  // namespace consilium

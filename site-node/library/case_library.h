@@ -91,19 +91,24 @@ class CaseLibrary {
   void RunHasEnded(const RunId& run) { store_.RunHasEnded(run); }
   std::optional<std::string> TestLocked();  // why, or nothing: they may be read
 
-  // Versions of a case's label. The newest that may be used is in use, unless UseLabel() chose another since. All throw
+  // Versions of a case's label. The newest that may be used is in use, unless UseLabel() chose another since; a label
+  // that it does not hold (it has the tumour, the liver is asked for) is taken from the newest that does. All throw
   // Error(kNotFound) for an unknown case or version.
   std::vector<LabelVersion> Labels(const CaseId& id);  // newest first
-  // Throws Error when the file is no label of this case: another patient, another grid, no voxel.
+  // Throws Error when the file is no label of this case: another patient, another grid, no voxel; and when it is one
+  // already (CaseStore::AddLabel).
   std::int64_t AddLabel(const CaseId& id, const LabelGiven& given);
   void UseLabel(const CaseId& id, std::int64_t version);
-  // Takes back the consent to train and measure with a version. Samples that hold it are removed.
+  // Takes back the consent to train and measure with a version and with all of the same bytes, also of other cases.
+  // Samples that hold it are removed.
   void WithdrawLabel(const CaseId& id, std::int64_t version);
 
  private:
   CaseRecord Get(const CaseId& id);
   PatientRoles ListedRoles() const;  // the site's own list
   LabelVersion GetLabel(const CaseId& id, std::int64_t version);
+  std::vector<LabelVersion> UsableLabels(const CaseId& id);
+  std::optional<LabelMap> Reference(const CaseId& id, const Series& pet, const LabelQuery& label);
   void RequireOpen(const CaseRecord& record);
 
   const std::filesystem::path dir_;

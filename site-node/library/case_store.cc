@@ -89,6 +89,13 @@ LabelKind KindOfLabelFrom(const std::string& name) {
 
 std::int64_t Milliseconds(WallTime time) { return time.time_since_epoch().count(); }
 
+// Twice the same bytes would be two consents for one drawing.
+Error SameAs(const LabelVersion& twin, const CaseId& id) {
+  return {ErrorCode::kAlreadyExists,
+          fmt::format("this file is version {} of the label of {} already", twin.version, id.text()),
+          fmt::format("See its versions: consilium-site label list {}", id.text())};
+}
+
 }  // namespace
 
 Error UnknownRow(std::string_view what, const std::string& name) {
@@ -346,6 +353,12 @@ std::int64_t CaseStore::AddLabel(const CaseId& id, const LabelVersion& label) {
   LabelVersion next = label;
   next.version = known.empty() ? 1 : known.front().version + 1;
   next.added = clock_.Wall();
+  for (const LabelVersion& twin : known) {
+    if (twin.digest != label.digest || (label.training && !twin.training)) continue;  // consent that is given anew
+    if (twin.trouble.empty()) throw SameAs(twin, id);
+    next = twin;
+    next.trouble.clear();
+  }
   PutLabel(id, next);
   Statement newest(database_, "UPDATE cases SET chosen_label = NULL WHERE id = ?");
   newest.Bind(1, id.text()).Execute();
@@ -370,13 +383,24 @@ void CaseStore::UseLabel(const CaseId& id, std::optional<std::int64_t> version) 
   transaction.Commit();
 }
 
-void CaseStore::SetTraining(const CaseId& id, std::int64_t version, bool training) {
+std::set<CaseId> CaseStore::Withdraw(const CaseId& id, std::int64_t version) {
   std::lock_guard lock(mutex_);
   Transaction transaction(database_);
-  Statement set(database_, "UPDATE labels SET training = ?3 WHERE case_id = ?1 AND version = ?2");
-  set.Bind(1, id.text()).Bind(2, version).Bind(3, std::int64_t{training}).Execute();
+  Statement set(database_,
+                "UPDATE labels SET training = 0 WHERE digest = "
+                "(SELECT digest FROM labels WHERE case_id = ?1 AND version = ?2) RETURNING case_id");
+  set.Bind(1, id.text()).Bind(2, version);
+  std::set<CaseId> cases;
+  while (set.Step()) cases.insert(CaseId(set.Text(0)));
   Changed();
   transaction.Commit();
+  return cases;
+}
+
+bool CaseStore::HasConsent(const Digest& digest) {
+  std::lock_guard lock(mutex_);
+  Statement read(database_, "SELECT 1 FROM labels WHERE digest = ? AND training = 0 LIMIT 1");
+  return !read.Bind(1, digest.Hex()).Step();
 }
 
 // The hub has one run at a time: when another is active, those before it have ended.

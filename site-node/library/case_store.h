@@ -77,9 +77,13 @@ class CaseStore {
   LibraryPatients Patients();
 
   std::vector<LabelVersion> Labels(const CaseId& id);  // newest first
+  // The number of the new version. Bytes that are a version already are refused with Error(kAlreadyExists), unless that
+  // one is in trouble (then it is mended) or has no consent (then somebody gives it anew).
   std::int64_t AddLabel(const CaseId& id, const LabelVersion& label);
   void UseLabel(const CaseId& id, std::optional<std::int64_t> version);  // none: the newest that may be used
-  void SetTraining(const CaseId& id, std::int64_t version, bool training);
+  // Takes the consent back from the version and from all others of the same bytes, in whatever case. Returns the cases.
+  std::set<CaseId> Withdraw(const CaseId& id, std::int64_t version);
+  bool HasConsent(const Digest& digest);  // false: somebody gave or left these bytes without it
 
   void RunIsActive(const RunId& run);
   void RunHasEnded(const RunId& run);  // nothing for a run that was never active here

@@ -80,6 +80,23 @@ CaseScan Look(const fs::path& folder, const FindOptions& find) {
   }
 }
 
+// All labels of this site, the tumour's first.
+std::vector<LabelQuery> AllLabels(const LibraryOptions& options) {
+  std::vector<LabelQuery> labels = {TumourOf(options)};
+  labels.insert(labels.end(), options.other_labels.begin(), options.other_labels.end());
+  return labels;
+}
+
+// The files from which a case's labels are taken, the tumour's last: of versions that come together it is the newest.
+std::vector<fs::path> ContoursOf(const PatientCase& patient) {
+  std::vector<fs::path> files = patient.other_contours;
+  if (patient.contour) files.push_back(*patient.contour);
+  return files;
+}
+
+// Why a case has no label, and after these words what is drawn instead.
+constexpr std::string_view kNamesThere = "; there are: ";
+
 // What any label is called here.
 std::string AllPatterns(const LibraryOptions& options) {
   std::string patterns = options.contours;
@@ -175,7 +192,7 @@ ImportReport Importer::Run(const fs::path& folder, const ImportHooks& hooks) {
   };
   RequireFolder(folder);
   FindOptions find;
-  find.roi_pattern = AllPatterns(options_);
+  find.labels = AllLabels(options_);
   find.scan.stop = hooks.stop;
   find.scan.progress = [&](std::int64_t done, std::int64_t all) { say({kLookingAtFiles, done, all, 0, 0}); };
   const RoleList list = options_.roles_file.empty() ? RoleList() : ReadRoleList(options_.roles_file);
@@ -236,7 +253,7 @@ void Importer::DecideRoles(const CaseScan& scan, const std::vector<bool>& taken,
   std::vector<PatientSeen> seen;
   for (std::size_t n = 0; n < scan.cases.size(); ++n) {
     const PatientText& patient = scan.cases[n].pet.info.patient_id;
-    seen.push_back({patient, taken[n] ? labelled_.contains(patient) : scan.cases[n].contour.has_value()});
+    seen.push_back({patient, taken[n] ? labelled_.contains(patient) : !ContoursOf(scan.cases[n]).empty()});
   }
   consilium::DecideRoles(store_, std::move(seen), list, options_, site_key_);
 }
@@ -290,7 +307,7 @@ void Importer::AddKnown(CaseScan& scan) {
   for (PatientCase& patient : scan.cases) {
     const CaseId id = MakeCaseId(patient.pet, site_key_);
     store_.SetPatient(id, patient.pet.info.patient_id);
-    if (patient.contour) continue;
+    if (!ContoursOf(patient).empty()) continue;
     for (const LabelVersion& label : store_.Labels(id)) {
       if (!label.author.empty() || !label.model.empty()) continue;  // a person's
       std::error_code failed;
@@ -368,8 +385,7 @@ void Importer::TakeIn(const PatientCase& patient) {
   std::vector<fs::path> images = entry.pet;
   images.insert(images.end(), entry.ct.begin(), entry.ct.end());
   entry.images_stamp = StampOf(images, "");
-  entry.label_stamp = StampOf(patient.contour ? std::vector{Absolute(*patient.contour)} : std::vector<fs::path>(),
-                              AllPatterns(options_));
+  entry.label_stamp = StampOf(Absolute(ContoursOf(patient)), AllPatterns(options_));
 
   const std::optional<KnownCase> known = store_.Known(entry.id);
   const bool same_images = known && known->images_stamp == entry.images_stamp;
@@ -380,14 +396,14 @@ void Importer::TakeIn(const PatientCase& patient) {
   }
   study.used = ct_study.used = true;
   present_.insert(entry.id);
-  const bool same_label = same_images && known->label_stamp == entry.label_stamp;
+  const bool same_label = same_images && known->label_stamp == entry.label_stamp && LabelsAreWhole(entry.id);
   const LabelNews labels = same_label ? KnownLabels(entry.id) : NewLabels(entry.id, patient);
   entry.no_label = labels.none_because;
   if (!labels.fault.words.empty()) study.findings.push_back({FindingKind::kRejected, labels.place, labels.fault});
   if (entry.no_label.empty()) {
     labelled_.insert(entry.patient);
   } else {
-    ++report_.no_label[entry.no_label];
+    ++report_.no_label[entry.no_label.substr(0, entry.no_label.find(kNamesThere))];
     study.findings.push_back({FindingKind::kNoLabel, study.place, {QuarantineReason::kLabel, entry.no_label}});
   }
   if (same_label) {
@@ -418,45 +434,61 @@ Importer::LabelNews Importer::KnownLabels(const CaseId& id) {
   return news;
 }
 
-// The contour that was found is a new version if its bytes are new. All versions are tried: another pattern of names
-// may make one usable, or no longer.
+bool Importer::LabelsAreWhole(const CaseId& id) {
+  const std::vector<LabelVersion> versions = store_.Labels(id);
+  return std::ranges::all_of(versions, [&](const LabelVersion& label) { return labels_.IsWhole(label); });
+}
+
+// A contour that was found is a new version if its bytes are new. Returns the digests of all that were found.
+std::set<Digest> Importer::KeepContours(const PatientCase& patient, std::vector<LabelVersion>& versions,
+                                        LabelNews& news) {
+  std::set<Digest> found;
+  for (const fs::path& contour : ContoursOf(patient)) {
+    try {
+      LabelVersion fresh;
+      fresh.version = versions.empty() ? 1 : versions.front().version + 1;
+      fresh.place = Absolute(contour);
+      fresh.digest = labels_.Keep(contour);
+      fresh.training = store_.HasConsent(fresh.digest);
+      fresh.added = store_.Now();
+      found.insert(fresh.digest);
+      if (!std::ranges::count(versions, fresh.digest, &LabelVersion::digest)) versions.insert(versions.begin(), fresh);
+    } catch (const std::exception& failure) {
+      news.place = Absolute(contour);
+      news.fault = {QuarantineReason::kLabel, AsError(failure).what()};
+    }
+  }
+  return found;
+}
+
+// All versions are tried: another pattern of names may make one usable, or no longer.
 Importer::LabelNews Importer::NewLabels(const CaseId& id, const PatientCase& patient) {
   LabelNews news;
   std::vector<LabelVersion> versions = store_.Labels(id);
-  std::optional<LabelVersion> fresh;
-  try {
-    if (patient.contour) {
-      fresh.emplace();
-      fresh->version = versions.empty() ? 1 : versions.front().version + 1;
-      fresh->place = news.place = Absolute(*patient.contour);
-      fresh->digest = labels_.Keep(*patient.contour);
-      fresh->added = store_.Now();
-    }
-  } catch (const std::exception& failure) {
-    news.fault = {QuarantineReason::kLabel, AsError(failure).what()};
-    fresh.reset();
-  }
-  const std::optional<Digest> found = fresh ? std::optional(fresh->digest) : std::nullopt;
-  const auto has = [&](const LabelVersion& label) { return found && label.digest == *found; };
-  if (std::any_of(versions.begin(), versions.end(), has)) fresh.reset();
-  if (fresh) versions.insert(versions.begin(), *fresh);
+  const std::int64_t newest = versions.empty() ? 0 : versions.front().version;
+  const std::set<Digest> found = KeepContours(patient, versions, news);
   bool labelled = false;
   for (LabelVersion& label : versions) {
     std::string words;
     try {
-      ReadAnyLabel(labels_.PathOf(label), patient.pet, options_, QueryOf({}, label).accept_automatic);
+      ReadAnyLabel(labels_.Open(label), patient.pet, options_, QueryOf({}, label).accept_automatic);
     } catch (const std::exception& failure) {
       words = AsError(failure).what();
     }
-    if (has(label) && !words.empty()) news.fault = {QuarantineReason::kLabel, words};
+    if (!words.empty() && (found.contains(label.digest) || !labels_.IsWhole(label))) {
+      news.place = found.contains(label.digest) ? label.place : Absolute(patient.pet.slices.front().file.parent_path());
+      news.fault = {QuarantineReason::kLabel, words};
+    }
     labelled = labelled || (words.empty() && label.training);
-    const bool is_new = fresh && label.version == fresh->version;
-    if (!is_new && label.trouble == words) continue;
+    if (label.version <= newest && label.trouble == words) continue;
     label.trouble = words;
     news.changes.push_back(label);
   }
   if (labelled) return news;
-  news.none_because = patient.contour ? "the contour cannot be used" : patient.no_contour;
+  const std::string names = patient.names_there.Reveal();  // into the hospital's own library
+  news.none_because = !ContoursOf(patient).empty() ? "the contour cannot be used"
+                      : names.empty()              ? patient.no_contour
+                                                   : patient.no_contour + std::string(kNamesThere) + names;
   if (news.none_because.empty()) news.none_because = "no label may be used for training";
   return news;
 }

@@ -108,6 +108,8 @@ class Importer {
   void ReadImages(const PatientCase& patient) const;
   LabelNews KnownLabels(const CaseId& id);
   LabelNews NewLabels(const CaseId& id, const PatientCase& patient);
+  bool LabelsAreWhole(const CaseId& id);
+  std::set<Digest> KeepContours(const PatientCase& patient, std::vector<LabelVersion>& versions, LabelNews& news);
   std::vector<CaseId> Gone();
   bool MissingAll(const CaseId& id);
   std::vector<std::filesystem::path> FilesBelow(const CaseId& id);

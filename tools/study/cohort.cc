@@ -62,7 +62,9 @@ std::string WhyNone(const CaseScan& scan) {
 }  // namespace
 
 std::vector<StudyPatient> LoadPatients(const std::filesystem::path& folder, const CohortOptions& options) {
-  const CaseScan scan = FindCases(folder, {options.roi_pattern, {}});
+  FindOptions find;
+  find.labels.front().patterns = options.roi_pattern;
+  const CaseScan scan = FindCases(folder, find);
   std::vector<StudyPatient> patients;
   for (const PatientCase& found : scan.cases) {
     if (!found.contour) continue;

@@ -145,6 +145,35 @@ TEST_F(SegTest, ForeignGridsAreRefused) {
   ExpectError(ErrorCode::kDataLoss, "cannot write", [&] { WriteSeg(folder_.path() / "no/x.dcm", source, map, {}); });
 }
 
+// Thicker slices would mark one of several. Whether a SEG's are is not seen from gaps: empty frames may be left out.
+TEST_F(SegTest, ThickerSlicesAreRefusedAndLeftOutOnesAreNot) {
+  SeriesFiles files;
+  files.geometry.size.z = 12;
+  const Series source = Source(files);
+  const double mm = source.geometry.spacing_mm.z;
+  const auto read = [&](const std::vector<std::int64_t>& slices, double thickness, double spacing) {
+    LabelMap map = Pattern(source.geometry, 0);
+    for (const std::int64_t k : slices) map.voxels[static_cast<std::size_t>(map.geometry.Offset(4, 3, k))] = 1;
+    WriteSeg(file_, source, map, {});
+    const std::uint32_t shared = 0x52009229, measures = 0x00289110;
+    TagEdit apart{{shared, measures, 0x00180088}, {}};
+    if (spacing > 0) apart.value = std::to_string(spacing);
+    EditDicomFile(file_, {{{shared, measures, 0x00180050}, std::to_string(thickness)}, apart});
+    return ReadSeg(file_, source.geometry).CountNonZero();
+  };
+  const std::string words = "do not lie on the grid of the series: its slices are 2 times as ";
+  ExpectError(ErrorCode::kInvalidArgument, words + "far apart", [&] { read({2, 4, 6}, 2 * mm, 2 * mm); });
+  ExpectError(ErrorCode::kInvalidArgument, words + "far apart", [&] { read({4}, mm, 2 * mm); });
+  ExpectError(ErrorCode::kInvalidArgument, words + "thick", [&] { read({2, 4, 8}, 2 * mm, 0); });
+  ExpectError(ErrorCode::kInvalidArgument, "3 times as thick", [&] { read({0, 9}, 3 * mm, 0); });
+  EXPECT_EQ(read({2, 4, 6}, mm, mm), 3) << "empty frames are left out";
+  EXPECT_EQ(read({2, 4, 6}, 2 * mm, mm), 3) << "slices that overlap";
+  EXPECT_EQ(read({2, 3, 6}, 2 * mm, 0), 3) << "neighbours: they overlap";
+  EXPECT_EQ(read({2, 4, 7}, 2 * mm, 0), 3) << "not whole steps apart";
+  EXPECT_EQ(read({2, 3}, mm, 2 * mm), 2) << "the frames themselves say otherwise";
+  EXPECT_EQ(read({4}, 2 * mm, 0), 1);
+}
+
 TEST_F(SegTest, DamagedFilesAreNamed) {
   const Series source = Source();
   const auto expect = [&](const TagEdit& edit, ErrorCode code, const std::string& words) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "imaging/dicom/pseudonym.h"
@@ -64,7 +65,8 @@ TEST_F(StudyFinderTest, OneBadStudyNeverStopsTheOthers) {
   EXPECT_TRUE(scan.cases[0].no_contour.empty());
   EXPECT_FALSE(scan.cases[1].contour);
   EXPECT_EQ(scan.cases[1].no_contour, "no contour (RTSTRUCT) of this patient");
-  EXPECT_EQ(scan.cases[2].no_contour, "no contour named like GTV*,Tumour*,Tumor* in the frame of reference of the PET");
+  EXPECT_EQ(scan.cases[2].no_contour, "no contour named like GTV*,Tumour*,Tumor* among those of the PET");
+  EXPECT_EQ(scan.cases[2].names_there.Reveal(), "Heart");
 
   const std::vector<std::pair<fs::path, std::string>> expected = {
       {bad_slice, "not readable: the file ends inside"},
@@ -137,8 +139,63 @@ TEST_F(StudyFinderTest, TheBestOfSeveralContoursIsTaken) {
   const auto both = WriteContour("21", "z.dcm", "GTV_PET", true);
   EXPECT_EQ(chosen(), both);
   FindOptions liver;
-  liver.roi_pattern = "Liver";
+  liver.labels.front().patterns = "Liver";
   EXPECT_EQ(FindCases(folder_.path(), liver).cases.at(0).contour->filename(), "a.dcm");
+}
+
+TEST_F(StudyFinderTest, AnEmptyRegionDoesNotHideADrawnOne) {
+  WritePatient("22");
+  RtStruct empty = ReadRtStruct(WriteContour("22", "a.dcm", "GTV_PET", true));
+  empty.rois[0].contours.clear();
+  WriteRtStruct(empty);
+  EXPECT_EQ(FindCases(folder_.path()).cases.at(0).contour, empty.file) << "alone it says that there is no tumour";
+  const auto drawn = WriteContour("22", "b.dcm", "GTV", false);
+  EXPECT_EQ(FindCases(folder_.path()).cases.at(0).contour, drawn);
+}
+
+TEST_F(StudyFinderTest, EachLabelIsTakenFromTheFileThatFits) {
+  WritePatient("23");
+  const auto liver = WriteContour("23", "liver on the PET.dcm", "Liver", true);
+  const auto tumour = WriteContour("23", "tumour on the CT.dcm", "GTV", false);
+  FindOptions find;
+  find.labels.push_back({.code = {"10200004", "SCT", "Liver"}, .patterns = "Liver*"});
+  find.labels.push_back({.code = {"64033007", "SCT", "Kidney"}, .patterns = "Kidney*"});
+  PatientCase found = FindCases(folder_.path(), find).cases.at(0);
+  EXPECT_EQ(found.contour, tumour);
+  EXPECT_EQ(found.other_contours, std::vector{liver});
+  EXPECT_TRUE(found.no_contour.empty());
+  fs::remove(tumour);
+  found = FindCases(folder_.path(), find).cases.at(0);
+  EXPECT_FALSE(found.contour);
+  EXPECT_EQ(found.other_contours, std::vector{liver});
+  EXPECT_EQ(found.names_there.Reveal(), "Liver");
+  fs::remove(liver);
+  const auto both = WriteContour("23", "both.dcm", "GTV in liver", true);
+  find.labels[1].patterns = "*liver";
+  found = FindCases(folder_.path(), find).cases.at(0);
+  EXPECT_EQ(found.contour, both);
+  EXPECT_TRUE(found.other_contours.empty()) << "one file that holds both is one";
+}
+
+TEST_F(StudyFinderTest, WhyThereIsNoContourIsTold) {
+  WritePatient("24");
+  const auto found = [&] { return FindCases(folder_.path()).cases.at(0); };
+  RtStruct s = ReadRtStruct(WriteContour("24", "rt.dcm", "", true));
+  s.rois.clear();
+  WriteRtStruct(s);
+  EXPECT_EQ(found().no_contour, "nothing is drawn: the contour file of the PET holds no region");
+  for (int n = 0; n < 12; ++n) s.rois.push_back({"Region \x1b" + std::to_string(n) + std::string(80, 'x'), {}});
+  WriteRtStruct(s);
+  EXPECT_EQ(found().no_contour, "no contour named like GTV*,Tumour*,Tumor* among those of the PET");
+  const std::string names = found().names_there.Reveal();
+  EXPECT_TRUE(names.starts_with("Region ?0xxx")) << names;
+  EXPECT_TRUE(names.ends_with("xxx, ...")) << names;
+  EXPECT_EQ(std::count(names.begin(), names.end(), ','), 10) << "ten of them: " << names;
+  EXPECT_LT(names.size(), 700U);
+  WriteContour("24", "rt.dcm", "Heart", true, "1.2.9.99");
+  EXPECT_EQ(found().no_contour,
+            "no contour named like GTV*,Tumour*,Tumor*, and none at all in the frame of reference of the PET");
+  EXPECT_EQ(found().names_there.Reveal(), "Heart");
 }
 
 TEST_F(StudyFinderTest, AnotherPatientsContourIsNotTaken) {
@@ -149,7 +206,10 @@ TEST_F(StudyFinderTest, AnotherPatientsContourIsNotTaken) {
   ASSERT_EQ(scan.cases.size(), 2u);
   EXPECT_EQ(scan.cases[0].no_contour, "no contour (RTSTRUCT) of this patient");
   EXPECT_FALSE(scan.cases[1].contour) << "where it lies in the frame of 32 is not known";
-  EXPECT_EQ(scan.cases[1].no_contour, "no contour named like GTV*,Tumour*,Tumor* in the frame of reference of the PET");
+  EXPECT_EQ(
+      scan.cases[1].no_contour,
+      "the contour named like GTV*,Tumour*,Tumor* does not fit the PET: it was drawn in another frame of reference "
+      "than the images: FrameOfReferenceUID (0020,0052) differs");
   const auto file = WriteContour("32", "rt.dcm", "GTV", true);
   scan = FindCases(folder_.path());
   EXPECT_FALSE(scan.cases[0].contour);

@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "imaging/dicom/seg_writer.h"
 #include "imaging/prepare/nifti.h"
 #include "site-node/library/case_library.h"
 #include "tests/site-node/error_of.h"
+#include "tests/support/dicom_files.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
@@ -61,7 +64,11 @@ TEST_F(CaseLabelsTest, TheNewestWithConsentIsInUse) {
   EXPECT_EQ(labels[1].author, "");
   EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels / 2);
 
-  EXPECT_EQ(library_->AddLabel(id_, {images_ / "RTSTRUCT.dcm", "Dr Ray", "5f0c", false}), 3);
+  RtStruct other = study_.contour;
+  other.rois[0].contours.erase(other.rois[0].contours.begin());
+  other.file = folder_ / "other.dcm";
+  WriteRtStruct(other, study_.uid());
+  EXPECT_EQ(library_->AddLabel(id_, {other.file, "Dr Ray", "5f0c", false}), 3);
   labels = library_->Labels(id_);
   EXPECT_FALSE(labels[0].training || labels[0].in_use);
   EXPECT_EQ(labels[0].model, "5f0c");
@@ -72,7 +79,9 @@ TEST_F(CaseLabelsTest, AnyVersionMayBeChosen) {
   library_->AddLabel(id_, {SmallContour(), "Dr Lee", "", true});
   library_->UseLabel(id_, 1);
   EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels);
-  library_->AddLabel(id_, {SmallContour(), "Dr Lee", "", true});
+  const fs::path second = SmallContour();
+  EditDicomFile(second, {{{0x00080018}, "1.2.3.4.5"}});
+  library_->AddLabel(id_, {second, "Dr Lee", "", true});
   EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels / 2) << "given after the choice";
   EXPECT_THAT(ErrorOf([&] { library_->UseLabel(id_, 9); }).what(), HasSubstr("has no label of version 9"));
 }
@@ -96,6 +105,88 @@ TEST_F(CaseLabelsTest, ConsentThatIsTakenBackTakesTheSamplesWithIt) {
   EXPECT_EQ(again.known, 1) << "an import does not bring it back";
   EXPECT_EQ(again.no_label.at("no label may be used for training"), 1);
   EXPECT_EQ(library_->Counts().unlabelled, 1);
+}
+
+TEST_F(CaseLabelsTest, TheSameFileIsNoVersionTwice) {
+  const LabelGiven given{SmallContour(), "Dr Lee", "", true};
+  ASSERT_EQ(library_->AddLabel(id_, given), 2);
+  const Error twice = ErrorOf([&] { library_->AddLabel(id_, given); });
+  EXPECT_EQ(twice.code(), ErrorCode::kAlreadyExists);
+  EXPECT_THAT(twice.what(), HasSubstr("this file is version 2 of the label of " + id_.text() + " already"));
+  EXPECT_THAT(twice.next_step(), HasSubstr("consilium-site label list " + id_.text()));
+  fs::copy_file(images_ / "RTSTRUCT.dcm", folder_ / "a copy.dcm");
+  EXPECT_THAT(ErrorOf([&] {
+                library_->AddLabel(id_, {folder_ / "a copy.dcm", "Dr Lee", "", true});
+              }).what(),
+              HasSubstr("is version 1"));
+  library_->WithdrawLabel(id_, 2);
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels);
+  EXPECT_EQ(library_->AddLabel(id_, given), 3) << "consent is given anew, by somebody with a name";
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels / 2);
+  library_->WithdrawLabel(id_, 2);
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels) << "whichever of the two is named";
+}
+
+// As libraries made before hold them: the same drawing several times, in two cases.
+TEST_F(CaseLabelsTest, ConsentIsTakenBackFromAllCopies) {
+  const fs::path file = SmallContour();
+  library_->AddLabel(id_, {file, "Dr Lee", "", true});
+  WriteSmallStudy(images_ / "2", MakeSmallStudy(2));
+  library_->Import(images_);
+  const CaseId other = library_->Cases().back().id;
+  ASSERT_NE(other, id_);
+  CaseStore store(folder_ / "site/library.sqlite", clock_);
+  LabelVersion twin = store.Labels(id_).front();
+  twin.version = 7;
+  for (const CaseId& id : {id_, other}) {
+    CaseEntry entry;
+    entry.id = id;
+    entry.study = store.Find(id)->study;
+    entry.patient = store.Find(id)->patient;
+    entry.pet = store.Files(id, "pet");
+    entry.ct = store.Files(id, "ct");
+    const std::vector<StudyRecord> studies = store.Studies();
+    const auto study = std::ranges::find(studies, entry.study, &StudyRecord::id);
+    ASSERT_NE(study, studies.end());
+    store.Write(entry, *study, std::vector{twin});
+  }
+  ASSERT_EQ(Voxels(), SmallStudy::kContourVoxels / 2);
+  library_->WithdrawLabel(id_, 2);
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels) << "version 7 is the same drawing";
+  for (const CaseId& id : {id_, other})
+    for (const LabelVersion& label : library_->Labels(id)) EXPECT_EQ(label.training, label.digest != twin.digest);
+  fs::copy_file(file, images_ / "RTSTRUCT.dcm", fs::copy_options::overwrite_existing);
+  library_->Import(images_);
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels) << "an import does not bring it back";
+}
+
+TEST_F(CaseLabelsTest, ADamagedLabelIsRefusedAndNeverTrains) {
+  const fs::path given = SmallContour();
+  library_->AddLabel(id_, {given, "Dr Lee", "", true});
+  const auto kept = [&](std::size_t at) {
+    return folder_ / ("site/labels/" + library_->Labels(id_).at(at).digest.Hex() + ".dcm");
+  };
+  std::string bytes = ReadFileBytes(kept(0));
+  const std::size_t name = bytes.find("GTV_1");
+  bytes[name + 4] = '2';  // still an RTSTRUCT, and as long
+  WriteFileBytes(kept(0), bytes);
+  const Error damaged = ErrorOf([&] { library_->Images(id_); });
+  EXPECT_EQ(damaged.code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(damaged.what(), HasSubstr("the library's copy of this label is damaged: " + kept(0).string()));
+  EXPECT_TRUE(library_->Prepared(CaseRole::kTraining, {}).samples.empty());
+
+  const ImportReport report = library_->Import(images_);
+  ASSERT_EQ(report.Rejected().size(), 1U);
+  EXPECT_EQ(report.Rejected()[0].fault.reason, QuarantineReason::kLabel);
+  EXPECT_THAT(library_->Labels(id_)[0].trouble, HasSubstr("is damaged"));
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels) << "the one before it";
+  EXPECT_EQ(library_->AddLabel(id_, {given, "Dr Lee", "", true}), 2) << "given again it is whole";
+  EXPECT_EQ(Voxels(), SmallStudy::kContourVoxels / 2);
+
+  fs::remove(kept(1));
+  const auto rejected = library_->Import(images_).Rejected();
+  EXPECT_TRUE(rejected.empty()) << rejected.front().fault.words;
+  EXPECT_TRUE(fs::exists(kept(1)));
 }
 
 TEST_F(CaseLabelsTest, ASegAndANiftiAreLabelsToo) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <map>
 #include <set>
 
 #include "site-node/library/case_library.h"
@@ -61,6 +62,56 @@ class ImporterTest : public testing::Test {
   const fs::path images_ = folder_ / "images";
   FakeClock clock_;
 };
+
+// The liver is drawn on the PET, the tumour on the CT: one file would hide the other.
+TEST_F(ImporterTest, EachLabelIsTakenFromTheFileThatHoldsIt) {
+  SmallStudy study = MakeSmallStudy(1);
+  study.contour.source.series_uids = {PatientText(study.ct.series)};
+  WriteSmallStudy(images_ / "1", study);
+  RtStruct liver = MakeSmallStudy(1).contour;
+  liver.rois[0].name = "Liver";
+  liver.rois[0].contours.pop_back();
+  liver.file = images_ / "1" / "liver.dcm";
+  WriteRtStruct(liver, study.uid());
+  LibraryOptions options;
+  const LabelQuery query{.code = {"10200004", "SCT", "Liver"}, .patterns = "Liver*"};
+  options.other_labels = {query};
+  const auto library = Open(options);
+  const ImportReport report = library->Import(images_);
+  EXPECT_TRUE(report.Rejected().empty());
+  EXPECT_EQ(library->Import(images_).known, 1);
+  const CaseId id = library->Cases().at(0).id;
+  EXPECT_EQ(library->Images(id).reference->CountNonZero(), SmallStudy::kContourVoxels);
+  EXPECT_EQ(library->Images(id, query).reference->CountNonZero(), SmallStudy::kContourVoxels / 2);
+  EXPECT_NE(library->DataKey(id), library->DataKey(id, query));
+  const std::vector<LabelVersion> labels = library->Labels(id);
+  ASSERT_EQ(labels.size(), 2U);
+  EXPECT_EQ(labels[0].place.filename(), "RTSTRUCT.dcm");
+  EXPECT_TRUE(labels[0].in_use && !labels[1].in_use) << "the tumour's";
+  EXPECT_EQ(library->Prepared(CaseRole::kTraining, {}, query).samples.size() +
+                library->Prepared(CaseRole::kValidation, {}, query).samples.size(),
+            1U);
+  library->WithdrawLabel(id, labels[1].version);
+  EXPECT_EQ(ErrorOf([&] { library->Images(id, query); }).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(library->Images(id).reference->CountNonZero(), SmallStudy::kContourVoxels);
+}
+
+TEST_F(ImporterTest, WhatIsDrawnInsteadIsListedAndReasonsAreCountedTogether) {
+  for (const int number : {1, 2}) {
+    RtStruct contour = MakeSmallStudy(number).contour;
+    contour.rois[0].name = "Tumeur " + std::to_string(number);
+    contour.file = Write(number) / "RTSTRUCT.dcm";
+    WriteRtStruct(contour, MakeSmallStudy(number).uid());
+  }
+  const auto library = Open();
+  const std::string words = "no contour named like GTV*,Tumour*,Tumor* among those of the PET";
+  for (int import = 0; import < 2; ++import) {
+    const ImportReport report = library->Import(images_);
+    EXPECT_EQ(report.no_label, (std::map<std::string, std::int64_t>{{words, 2}})) << "import " << import;
+    EXPECT_EQ(CaseOf(*library, "AW-001").Note(), words + "; there are: Tumeur 1");
+    EXPECT_EQ(CaseOf(*library, "AW-002").Note(), words + "; there are: Tumeur 2");
+  }
+}
 
 TEST_F(ImporterTest, EveryStudyEndsAsUsedOrQuarantinedWithTheReason) {
   Write(1);
