@@ -96,6 +96,10 @@ struct OwnPredictor {
     ModelShelf shelf(place.models());
     if (options.model) {
       model = std::make_shared<const GlobalModel>(ReadModelFile(*options.model));
+      Require(model->card.keep_local == "none" || model->card.own,
+              options.model->string() + " leaves its " + model->card.keep_local +
+                  " layers to each hospital, and holds nobody's",
+              "Predict without --model at a hospital that took part in its run, or take a model of another plan.");
     } else {
       const std::optional<Digest> current = shelf.Current();
       if (!current) {

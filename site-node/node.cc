@@ -5,14 +5,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/file_store.h"
 #include "core/base/log.h"
 #include "core/base/program.h"
 #include "learning/evaluate.h"
 #include "proto/site.pb.h"
+#include "site-node/round/personal.h"
 
 namespace consilium {
 
@@ -52,6 +55,28 @@ PredictionQuota PredictionQuotaOf(const SiteSettings& settings) {
   return {settings.keep_predictions, settings.prediction_quota_mb << 20};
 }
 
+namespace {
+
+std::filesystem::path TuneFile(const SiteDirectory& place) { return place.root() / "tune.json"; }
+
+// What was left to be tuned when the service stopped; nothing for a file that holds no such thing.
+std::optional<EvaluateOrder> LeftToTune(const SiteDirectory& place) {
+  if (!std::filesystem::exists(TuneFile(place))) return std::nullopt;
+  const auto left = nlohmann::json::parse(ReadTextFile(TuneFile(place)), nullptr, /*allow_exceptions=*/false);
+  try {
+    EvaluateOrder order;
+    order.run = RunId(left.at("run").get<std::string>());
+    order.model = Digest::FromHex(left.at("model").get<std::string>());
+    order.plan_toml = left.at("plan").get<std::string>();
+    return order;
+  } catch (const std::exception&) {
+    LogWarning("tune.json is damaged; the last model is not tuned for this hospital");
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secret* passphrase, Clock& clock)
     : place_(place),
       settings_(settings),
@@ -70,6 +95,7 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
   view_.studies = OwnCounts().studies;
   view_.activity = "dialling the hub";
   RefillWaiting();
+  tune_ = LeftToTune(place);
   const HubLinkOptions link{settings.hub, ProgramVersion(), settings.backoff_first_s, settings.backoff_most_s,
                             std::random_device()()};
   link_ =
@@ -94,15 +120,17 @@ void Node::OnTrain(const TrainOrder& order) {
   last_order_ = clock_.Monotonic();
   if (job_ == Job::kTraining && job_id_ == order.id && !job_stop_.stop_requested()) return;  // the same, after a cut
   LogInfo("order to train", {{"run", order.id.run}, {"round", order.id.round}, {"model", order.model}});
-  if (job_ == Job::kTraining || job_ == Job::kOwnPrediction) job_stop_.request_stop();
+  if (job_ == Job::kTraining || job_ == Job::kTuning || job_ == Job::kOwnPrediction) job_stop_.request_stop();
   train_ = order;
+  tune_.reset();  // the models of the run that goes on take its place
+  std::filesystem::remove(TuneFile(place_));
   wake_.notify_all();
 }
 
 void Node::OnEvaluate(const EvaluateOrder& order) {
   std::lock_guard lock(mutex_);
   last_order_ = clock_.Monotonic();
-  if (job_ == Job::kOwnPrediction) job_stop_.request_stop();
+  if (job_ == Job::kTuning || job_ == Job::kOwnPrediction) job_stop_.request_stop();
   evaluate_ = order;
   wake_.notify_all();
 }
@@ -199,12 +227,15 @@ void Node::Work(std::stop_token stop) {
       const auto asked = asked_.front();
       asked_.pop_front();
       run(Job::kAskedPrediction, {}, [&](std::stop_token job_stop) { PredictAsked(*asked, job_stop); });
+    } else if (tune_) {
+      const EvaluateOrder order = *std::exchange(tune_, std::nullopt);
+      run(Job::kTuning, {}, [&](std::stop_token job_stop) { Tune(order, job_stop); });
     } else if (!waiting_.empty() && clock_.Monotonic() >= quiet) {
       const CaseId id = waiting_.front();
       waiting_.pop_front();
       run(Job::kOwnPrediction, {}, [&](std::stop_token job_stop) { PredictOne(id, job_stop); });
     } else {
-      const auto some = [&] { return train_ || evaluate_ || !asked_.empty(); };
+      const auto some = [&] { return train_ || evaluate_ || tune_ || !asked_.empty(); };
       if (waiting_.empty()) {
         wake_.wait(lock, stop, [&] { return some() || !waiting_.empty(); });
       } else {
@@ -312,12 +343,13 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
     Say("measuring the last model");
     DiceSummary dice;
     if (!patients.validation.samples.empty()) {
-      Predictor predictor(plan.network, plan.prep, model->parameters,
+      Predictor predictor(plan.network, plan.prep, local_round_.own().In(*model),
                           {device_, static_cast<int>(settings_.threads), plan.train.precision});
       dice = consilium::Evaluate(predictor, patients.validation.samples, {.patch = plan.train.patch}, stop);
     }
     LogInfo("measured the last model", {{"run", order.run}, {"dice", dice.Mean()}, {"cases", dice.cases}});
     link_->Evaluated(order.run, order.model, dice);
+    if (plan.personal.steps > 0 && !patients.training.samples.empty()) TuneLater(order);
     return;
   } catch (const Error& error) {
     failed = error;
@@ -328,6 +360,50 @@ void Node::Evaluate(const EvaluateOrder& order, std::stop_token stop) {
   const std::string words = OutwardWords(step, *failed);
   LogError("the last model could not be measured", {{"run", order.run}, {"reason", words}});
   link_->Refuse(order.run, round, 0, words);
+}
+
+// Kept on disk, so that a service that is stopped meanwhile comes back to it.
+void Node::TuneLater(const EvaluateOrder& order) {
+  WriteFileDurably(
+      TuneFile(place_),
+      nlohmann::json{{"run", order.run.text()}, {"model", order.model.Hex()}, {"plan", order.plan_toml}}.dump());
+  std::lock_guard lock(mutex_);
+  tune_ = order;
+}
+
+void Node::Tune(const EvaluateOrder& order, std::stop_token stop) {
+  try {
+    const RunPlan plan = ParseRunPlan(order.plan_toml, "the plan of run " + order.run.text());
+    const auto model = shelf_.Get(order.model);
+    const PreparedPatients& patients = Prepare(plan.prep, LabelQueryOf(settings_, plan.Label()), stop);
+    const Personal tuned = TuneForItself(
+        plan, SiteId(settings_.site), local_round_.own().In(*model), patients.training.samples,
+        patients.validation.samples, {device_, static_cast<int>(settings_.threads), plan.train.precision}, stop,
+        [this](double share) { Say(fmt::format("tuning the last model for this hospital ({:.0f} %)", 100 * share)); });
+    LogInfo(tuned.Better() ? "tuned the last model for this hospital"
+                           : "the last model stays as it is: tuned here it is no better on this hospital's validation "
+                             "patients",
+            {{"run", order.run},
+             {"dice", tuned.before.Mean()},
+             {"dice_tuned", tuned.after.Mean()},
+             {"cases", tuned.after.cases}});
+    const std::optional<Digest> current = shelf_.Current();
+    const bool newest = current && (*current == model->digest || shelf_.Get(*current)->card.parent == model->digest);
+    if (tuned.Better() && newest) {
+      shelf_.MakeCurrent(shelf_.Put(OwnVersion(*model, tuned.parameters)));
+      RefillWaiting();
+    }
+  } catch (const std::exception& error) {
+    const auto* known = dynamic_cast<const Error*>(&error);
+    if (stop.stop_requested()) {
+      std::lock_guard lock(mutex_);
+      if (!train_) tune_ = order;
+      return;
+    }
+    LogError("the last model could not be tuned for this hospital",
+             {{"run", order.run}, {"code", known ? Name(known->code()) : std::string_view("internal")}});
+  }
+  std::filesystem::remove(TuneFile(place_));
 }
 
 }  // namespace consilium

@@ -44,8 +44,9 @@ LabelQuery LabelQueryOf(const SiteSettings& settings, const CodedConcept& label)
 PredictionQuota PredictionQuotaOf(const SiteSettings& settings);
 
 // The running service of one hospital: puts the features together. Orders come in on the link's thread, one worker
-// thread carries them out; training goes before evaluation, that before predictions somebody asked for, and those
-// before the predictions that the node makes by itself. Serves from construction to destruction.
+// thread carries them out; training goes before evaluation, that before predictions somebody asked for, those before
+// the tuning of a run's last model for this hospital itself, and that before the predictions that the node makes by
+// itself. Serves from construction to destruction.
 class Node final : private HubListener, private PanelData {
  public:
   // Throws Error when something is missing, in use or wrong. `passphrase` may be null.
@@ -58,7 +59,7 @@ class Node final : private HubListener, private PanelData {
 
  private:
   // What the worker does now.
-  enum class Job { kNone, kTraining, kEvaluating, kAskedPrediction, kOwnPrediction };
+  enum class Job { kNone, kTraining, kEvaluating, kTuning, kAskedPrediction, kOwnPrediction };
   struct AskedPrediction {
     CaseId id;
     std::promise<Prediction> answer;
@@ -94,6 +95,8 @@ class Node final : private HubListener, private PanelData {
   void Train(const TrainOrder& order, std::stop_token stop);
   SealedUpdate Learn(const TrainOrder& order, std::stop_token stop, OrderStep& step);
   void Evaluate(const EvaluateOrder& order, std::stop_token stop);
+  void Tune(const EvaluateOrder& order, std::stop_token stop);
+  void TuneLater(const EvaluateOrder& order);
   void PredictAsked(AskedPrediction& asked, std::stop_token stop);
   void PredictOne(const CaseId& id, std::stop_token stop);
   Prediction Predict(const CaseId& id, std::stop_token stop);
@@ -121,6 +124,7 @@ class Node final : private HubListener, private PanelData {
   std::condition_variable_any wake_, changed_;
   std::optional<TrainOrder> train_;
   std::optional<EvaluateOrder> evaluate_;
+  std::optional<EvaluateOrder> tune_;  // whose model is still to be tuned here; on disk too
   std::deque<std::shared_ptr<AskedPrediction>> asked_;
   std::deque<CaseId> waiting_;  // to be predicted by itself
   MonotonicTime last_order_;

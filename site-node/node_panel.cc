@@ -24,9 +24,19 @@ PredictionView ToView(Prediction prediction) {
 
 }  // namespace
 
+// The model that predictions are made with: the global one, or where its plan leaves arrays to each hospital, this
+// one's own version of it; a hospital that has learnt no such arrays yet has none. One that was tuned here stays.
 void Node::BecameCurrent(const GlobalModel& model) {
-  if (shelf_.Current() == model.digest) return;
-  shelf_.MakeCurrent(model.digest);
+  const std::optional<Digest> current = shelf_.Current();
+  if (current == model.digest) return;
+  if (current && shelf_.Get(*current)->card.parent == model.digest && shelf_.Get(*current)->card.own) return;
+  if (model.card.keep_local == "none") {
+    shelf_.MakeCurrent(model.digest);
+  } else if (local_round_.own().Has(model)) {
+    shelf_.MakeCurrent(shelf_.Put(OwnVersion(model, local_round_.own().In(model))));
+  } else {
+    return;
+  }
   RefillWaiting();
 }
 

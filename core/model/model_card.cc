@@ -24,6 +24,8 @@ void VisitCard(V& v, Card& card) {
   v.NewField("patch", card.patch);
   v.NewField("mirror", card.mirror);
   v.NewField("largest_only", card.largest_only);
+  v.NewField("keep_local", card.keep_local);
+  v.NewField("own", card.own);
   v.NewField("label", card.label);
   v.Field("federation", card.federation);
   v.Field("run", card.run);

@@ -25,6 +25,8 @@ struct ModelCard {
   std::int64_t patch = 48;    // cubic edge in voxels of the tiles it predicts by: TrainPlan::patch of its training
   bool mirror = false;        // its tiles are predicted flipped along every set of axes too: PredictPlan::mirror
   bool largest_only = false;  // of a prediction, only the largest connected part counts: PredictPlan::components
+  std::string keep_local = "none";  // arrays that stay in each hospital: AggregationPlan::keep_local
+  bool own = false;  // one hospital's own version of `parent`: with its own arrays, or tuned on its patients
   std::string label = kNeoplasm.Key() + " " + kNeoplasm.meaning;  // what it finds: the plan's; older files mean this
   FederationId federation;
   RunId run;

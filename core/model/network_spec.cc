@@ -62,8 +62,8 @@ class NnUNetLayout {
     arrays_.push_back({name + ".bias", {output}, InitRule::kZero});
   }
   void Norm(const std::string& name, std::int64_t channels, InitRule scale = InitRule::kOne) {
-    arrays_.push_back({name + ".weight", {channels}, scale});
-    arrays_.push_back({name + ".bias", {channels}, InitRule::kZero});
+    arrays_.push_back({name + ".weight", {channels}, scale, 0, true});
+    arrays_.push_back({name + ".bias", {channels}, InitRule::kZero, 0, true});
   }
   // Convolutions, each with its norm.
   void Convs(const std::string& name, std::int64_t count, std::int64_t input, std::int64_t output) {
@@ -138,8 +138,8 @@ class SegResNetLayout {
     arrays_.push_back({name + ".conv.weight", std::move(shape), InitRule::kUniform, fan_in});
   }
   void Norm(const std::string& name, std::int64_t channels) {
-    arrays_.push_back({name + ".weight", {channels}, InitRule::kOne});
-    arrays_.push_back({name + ".bias", {channels}, InitRule::kZero});
+    arrays_.push_back({name + ".weight", {channels}, InitRule::kOne, 0, true});
+    arrays_.push_back({name + ".bias", {channels}, InitRule::kZero, 0, true});
   }
   void ResidualBlock(const std::string& name, std::int64_t channels) {
     Norm(name + ".norm1", channels);
@@ -210,6 +210,8 @@ void NetworkSpec::Validate() const {
   }
   if (architecture == "seg_res_net") RequireSegResNet(*this);
 }
+
+bool StaysLocal(const ArraySpec& array, std::string_view keep_local) { return keep_local == "norm" && array.norm; }
 
 std::vector<ArraySpec> LayoutOf(const NetworkSpec& spec) {
   spec.Validate();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/parameters.h"
@@ -68,7 +69,11 @@ struct ArraySpec {
   // Inputs of one output as Torch counts them: the weight's second dimension times its kernel, for transposed
   // convolutions too. Of the drawn arrays only.
   std::int64_t fan_in = 0;
+  bool norm = false;  // scale or shift of a norm layer
 };
+
+// Whether an array stays in each hospital: `keep_local` is "none", or "norm" for scale and shift of the norm layers.
+bool StaysLocal(const ArraySpec& array, std::string_view keep_local);
 
 // The network's arrays in its own order (the state_dict's, each array once); learning/ builds exactly these.
 std::vector<ArraySpec> LayoutOf(const NetworkSpec& spec);

@@ -7,6 +7,7 @@ namespace consilium {
 void SetPrediction(ModelCard& card, const RunPlan& plan) {
   card.patch = plan.train.patch;
   card.mirror = plan.predict.mirror;
+  card.keep_local = plan.aggregation.keep_local;
   if (plan.predict.components != "validation") card.largest_only = plan.predict.components == "largest";
 }
 

@@ -10,8 +10,9 @@ namespace consilium {
 // The card of a plan's first model: network, preparation, label, seed and how it predicts; of no federation or run.
 ModelCard CardOf(const RunPlan& plan);
 
-// How a model of the plan predicts: the edge of its tiles, whether by mirroring, and whether the largest part alone
-// counts, where the plan says so; where the validation patients shall say, the card's own stays.
+// How a model of the plan predicts: the edge of its tiles, whether by mirroring, with which arrays of the hospital's
+// own, and whether the largest part alone counts, where the plan says so; where the validation patients shall say, the
+// card's own stays.
 void SetPrediction(ModelCard& card, const RunPlan& plan);
 
 }  // namespace consilium

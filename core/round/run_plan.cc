@@ -83,6 +83,14 @@ void RunPlan::Validate() const {
           "`aggregation.max_update_norm` must be above 0 and at most 1e9");
   Require(predict.components == "all" || predict.components == "largest" || predict.components == "validation",
           "`predict.components` must be all, largest or validation");
+  Require(aggregation.keep_local == "none" || aggregation.keep_local == "norm",
+          "`aggregation.keep_local` must be none or norm");
+  Require(aggregation.keep_local == "none" || train.local == "steps",
+          "`aggregation.keep_local` needs `train.local` = steps: a gradient leaves every array as it was");
+  Require(personal.steps >= 0 && personal.steps <= 1000000, "`personal.steps` must lie between 0 and 1000000");
+  Require(personal.learning_rate > 0 && personal.learning_rate <= 10,
+          "`personal.learning_rate` must be above 0 and at most 10");
+  Require(personal.steps == 0 || train.local == "steps", "`personal.steps` needs `train.local` = steps");
   network.Validate();
   prep.Validate();
   train.Validate();

@@ -44,11 +44,15 @@ struct RoundPlan {
 struct AggregationPlan {
   std::string rule = "fedavg";
   std::string weight = "patients";  // what an update weighs: its training patients | steps: the steps it took
+  std::string keep_local = "none";  // arrays that stay in each hospital: norm (FedBN), scale and shift of norm layers
   double max_update_norm = 1000;    // an update with a larger norm is refused
   template <class V>
   void Visit(V& v) {
     v.Field("rule", rule, "how updates become the next model: fedavg, the weighted mean");
     v.Field("weight", weight, "what an update weighs: patients, its training patients, or steps, the steps it took");
+    v.Field("keep_local", keep_local,
+            "arrays that stay in each hospital, so that each ends with a model of its own: none, or norm, the scale "
+            "and shift of the norm layers (FedBN)");
     v.Field("max_update_norm", max_update_norm, "an update with a larger Euclidean norm is refused");
   }
   friend bool operator==(const AggregationPlan&, const AggregationPlan&) = default;
@@ -68,6 +72,20 @@ struct PredictPlan {
   friend bool operator==(const PredictPlan&, const PredictPlan&) = default;
 };
 
+// What each hospital does with the run's last model for itself. Nothing of it leaves.
+struct PersonalPlan {
+  std::int64_t steps = 0;       // optimiser steps on its own patients; 0: the last model is used as it is
+  double learning_rate = 1e-3;  // the first; it falls by the plan's schedule
+  template <class V>
+  void Visit(V& v) {
+    v.Field("steps", steps,
+            "steps of each hospital on its own patients after the run, for itself alone; kept where its own "
+            "validation patients have no lower Dice; 0: none");
+    v.Field("learning_rate", learning_rate, "their first learning rate");
+  }
+  friend bool operator==(const PersonalPlan&, const PersonalPlan&) = default;
+};
+
 // One federated run, as the administrator writes it in TOML. Every key has a default but `name`.
 struct RunPlan {
   std::string name;  // letters, digits, '-'
@@ -83,6 +101,7 @@ struct RunPlan {
   PrepPlan prep;
   TrainPlan train;
   PredictPlan predict;
+  PersonalPlan personal;
 
   template <class V>
   void Visit(V& v) {
@@ -102,6 +121,7 @@ struct RunPlan {
     v.Section("prep", prep);
     v.Section("train", train);
     v.Section("predict", predict);
+    v.Section("personal", personal);
   }
   void Validate() const;       // throws Error(kInvalidArgument) naming the key
   CodedConcept Label() const;  // the one label there is; throws as Validate

@@ -37,9 +37,7 @@ void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan) {
 }
 
 LocalRound::LocalRound(std::filesystem::path dir, Device device, int threads)
-    : dir_(std::move(dir)), device_(device), threads_(threads) {
-  std::filesystem::create_directories(dir_);
-}
+    : dir_(std::move(dir)), own_(dir_ / "own"), device_(device), threads_(threads) {}
 
 ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const LocalProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
@@ -57,9 +55,10 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   ModelUpdate update;
   update.id = task.id;
   update.base = model.digest;
+  const Parameters start = own_.In(model, task.id.round.value());
   if (progress) progress(LocalStage::kEvaluating, 0);
   if (!task.validation.empty()) {
-    Predictor predictor(plan.network, plan.prep, model.parameters, compute);
+    Predictor predictor(plan.network, plan.prep, start, compute);
     for (const Sample& sample : task.validation) {
       ProbabilityMap probability = predictor.Predict(sample, {.patch = plan.train.patch}, stop);
       Add(update.metrics.validation, DiceOf(probability, sample));
@@ -74,15 +73,14 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
   position.first_step = (task.id.round.value() - 1) * plan.train.steps;
   position.total_steps = plan.TotalSteps();
   position.seed = SiteSeed(plan, task.id.site);
-  TrainOutcome outcome =
-      trainer.Train(model.parameters, MomentumBefore(task.id, model.parameters), task.training, plan.train, position,
-                    stop, [&](const TrainProgress& at) {
-                      if (progress)
-                        progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
-                    });
+  TrainOutcome outcome = trainer.Train(
+      start, MomentumBefore(task.id, start), task.training, plan.train, position, stop, [&](const TrainProgress& at) {
+        if (progress) progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
+      });
   KeepMomentum(task.id, outcome.optimizer);
 
-  update.delta = Difference(outcome.parameters, model.parameters);
+  update.delta = Difference(outcome.parameters, start);
+  own_.Keep(plan, task.id, outcome.parameters, update.delta);
   update.metrics.loss = outcome.mean_loss;
   update.metrics.steps = outcome.steps;
   update.metrics.samples = task.training_patients;
@@ -121,7 +119,7 @@ void LocalRound::KeepMomentum(const SubmissionId& id, const OptimizerState& opti
   const std::filesystem::path now = MomentumFile(id.run, round), before = MomentumFile(id.run, round - 1);
   if (!optimizer.empty()) WriteFileDurably(now, SerializeParameters(ToParameters(optimizer), {}));
   for (const auto& entry : std::filesystem::directory_iterator(dir_))
-    if (entry.path() != now && entry.path() != before) std::filesystem::remove(entry.path());
+    if (entry.is_regular_file() && entry.path() != now && entry.path() != before) std::filesystem::remove(entry.path());
 }
 
 }  // namespace consilium

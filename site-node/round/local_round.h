@@ -17,6 +17,7 @@
 #include "core/round/run_plan.h"
 #include "cuda/device.h"
 #include "learning/trainer.h"
+#include "site-node/round/own_arrays.h"
 
 namespace consilium {
 
@@ -38,12 +39,14 @@ using LocalProgress = std::function<void(LocalStage stage, double fraction)>;
 void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan);
 
 // Measures the incoming global model on the validation patients, trains it on the training patients and returns the
-// difference. Keeps the optimiser's momentum from round to round of a run, on disk too, so that a restarted site goes
-// on as if nothing had happened. One thread at a time.
+// difference. Keeps the optimiser's momentum from round to round of a run, and the arrays that stay in this hospital,
+// on disk too, so that a restarted site goes on as if nothing had happened. One thread at a time.
 class LocalRound {
  public:
   // Keeps its files in `dir`.
   LocalRound(std::filesystem::path dir, Device device, int threads);
+
+  const OwnArrays& own() const { return own_; }
 
   // Throws Error: kFailedPrecondition (nothing to train on, a model that does not fit), kCancelled, and the Trainer's.
   ModelUpdate Run(const LocalTask& task, std::stop_token stop, const LocalProgress& progress = {});
@@ -54,6 +57,7 @@ class LocalRound {
   std::filesystem::path MomentumFile(const RunId& run, std::int64_t round) const;
 
   const std::filesystem::path dir_;
+  const OwnArrays own_;
   const Device device_;
   const int threads_;
 };

@@ -47,6 +47,8 @@ std::shared_ptr<const GlobalModel> ModelShelf::Get(const Digest& digest,
   return model;
 }
 
+Digest ModelShelf::Put(const GlobalModel& model) { return files_.Put(SerializeModel(model.card, model.parameters)); }
+
 void ModelShelf::MakeCurrent(const Digest& model) {
   WriteFileDurably(dir_ / "current.json", nlohmann::json{{"digest", model.Hex()}}.dump());
   ForgetOld(model);

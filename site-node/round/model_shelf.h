@@ -25,6 +25,9 @@ class ModelShelf {
   std::shared_ptr<const GlobalModel> Get(const Digest& digest,
                                          const std::function<void(const std::filesystem::path&)>& fetch = {});
 
+  // Takes in a model that was made here: a hospital's own version.
+  Digest Put(const GlobalModel& model);
+
   // The model that predictions are made with now.
   void MakeCurrent(const Digest& model);  // and forgets all but the last few
   std::optional<Digest> Current() const;

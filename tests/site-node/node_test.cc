@@ -8,9 +8,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "core/base/file_store.h"
+#include "core/round/plan_card.h"
 #include "imaging/dicom/series_reader.h"
 #include "imaging/phantom/phantom.h"
 #include "proto/codec.h"
@@ -90,12 +93,11 @@ class NodeTest : public testing::Test {
   std::unique_ptr<Node> Start() { return std::make_unique<Node>(place_, settings_, nullptr, SystemClock()); }
 
   // Puts a first model of the plan on the fake hub.
-  Digest Offer(const RunPlan& plan, std::uint64_t seed) {
-    ModelCard card;
-    card.network = plan.network;
-    card.prep = plan.prep;
-    card.label = plan.labels.front();
-    const auto bytes = SerializeModel(card, InitialParameters(plan.network, seed));
+  Digest Offer(const RunPlan& plan, std::uint64_t seed) { return Offer(plan, InitialParameters(plan.network, seed)); }
+  Digest Offer(const RunPlan& plan, const Parameters& parameters) {
+    ModelCard card = CardOf(plan);
+    card.run = RunId("run-1");
+    const auto bytes = SerializeModel(card, parameters);
     const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     hub_.models[ToBytes(DigestOf(bytes))] = text;
     return DigestOf(bytes);
@@ -110,6 +112,26 @@ class NodeTest : public testing::Test {
     train.set_model_bytes(ModelBytes());
     train.set_plan_toml(ToToml(plan_));
     hub_.Push(message);
+  }
+  void OrderEvaluation() {
+    v1::HubMessage message;
+    message.mutable_evaluate()->set_run("run-1");
+    message.mutable_evaluate()->set_model(ToBytes(model_));
+    message.mutable_evaluate()->set_model_bytes(ModelBytes());
+    message.mutable_evaluate()->set_plan_toml(ToToml(plan_));
+    hub_.Push(message);
+  }
+  // This hospital's own version of the model, once predictions are made with it.
+  std::optional<GlobalModel> OwnCurrent() const {
+    const ModelShelf shelf(place_.models());
+    std::optional<GlobalModel> own;
+    Eventually([&] {
+      const std::optional<Digest> current = shelf.Current();
+      if (!current || *current == model_) return false;
+      own = *ModelShelf(place_.models()).Get(*current);
+      return own->card.own && own->card.parent == model_;
+    });
+    return own;
   }
   std::uint64_t ModelBytes() const {
     const auto found = hub_.models.find(ToBytes(model_));
@@ -167,12 +189,7 @@ TEST_F(NodeTest, CarriesOutOrdersAndLetsNothingOfAPatientOut) {
     EXPECT_EQ(update.metrics.steps, 3);
     EXPECT_GT(update.delta.Norm(), 0);
 
-    v1::HubMessage message;
-    message.mutable_evaluate()->set_run("run-1");
-    message.mutable_evaluate()->set_model(ToBytes(model_));
-    message.mutable_evaluate()->set_model_bytes(ModelBytes());
-    message.mutable_evaluate()->set_plan_toml(ToToml(plan_));
-    hub_.Push(message);
+    OrderEvaluation();
     const auto evaluation = hub_.WaitForMessage([](const auto& got) { return got.has_evaluation(); }).evaluation();
     EXPECT_EQ(evaluation.cases(), 2);
     EXPECT_NEAR(evaluation.dice_sum(), update.metrics.validation.sum, 1e-6) << "the same model, the same patients";
@@ -203,6 +220,59 @@ TEST_F(NodeTest, PredictsByItselfWhenAModelIsCurrentAndWhenACaseIsImported) {
   EXPECT_TRUE(Eventually([&] { return store.PredictedBy(model_).size() == 5; }));
   const auto counts = hub_.WaitForMessage([](const auto& message) { return message.has_data(); }).data();
   EXPECT_EQ(counts.training_patients(), 3) << "the hub hears of the new patient";
+}
+
+// FedBN: the norm layers never leave, and predictions are made with the hospital's own.
+TEST_F(NodeTest, ArraysThatStayHereMakeTheHospitalsOwnVersion) {
+  plan_.aggregation.keep_local = "norm";
+  model_ = Offer(plan_, 5);
+  const auto node = Start();
+  OrderTraining(1);
+  for (const NamedArray& array : NextUpdate().delta.arrays) {
+    if (array.name.find(".norm.") == std::string::npos) continue;
+    EXPECT_THAT(array.values, testing::Each(0.0F)) << array.name;
+  }
+  EXPECT_FALSE(ModelShelf(place_.models()).Current()) << "the first model is nobody's";
+  model_ = Offer(plan_, 6);
+  OrderTraining(2);
+  NextUpdate();
+  const auto own = OwnCurrent();
+  ASSERT_TRUE(own);
+  PredictionStore store(place_.root(), {});
+  EXPECT_TRUE(Eventually([&] { return store.PredictedBy(own->digest).size() == 4; }));
+  EXPECT_TRUE(store.PredictedBy(model_).empty());
+}
+
+// After the run, for this hospital alone; the hub hears nothing of it. What a stop left over is done later.
+TEST_F(NodeTest, TheLastModelIsTunedForThisHospital) {
+  plan_.personal = {3, 0.02};
+  Parameters blind = InitialParameters(plan_.network, 5);  // finds nothing, so that any training is no worse
+  for (NamedArray& array : blind.arrays)
+    if (array.name.find("seg_layers") != std::string::npos && array.shape.size() == 1) array.values[1] = -20;
+  model_ = Offer(plan_, blind);
+  std::optional<GlobalModel> own;
+  {
+    const auto node = Start();
+    OrderTraining(1);
+    NextUpdate();
+    OrderEvaluation();
+    hub_.WaitForMessage([](const auto& got) { return got.has_evaluation(); });
+    own = OwnCurrent();
+    ASSERT_TRUE(own);
+    PredictionStore store(place_.root(), {});
+    EXPECT_TRUE(Eventually([&] { return store.PredictedBy(own->digest).size() == 4; }));
+  }
+  EXPECT_NE(own->parameters, blind);
+  EXPECT_EQ(hub_.seen().uploads.size(), 1U);
+  EXPECT_FALSE(fs::exists(place_.root() / "tune.json"));
+
+  ModelShelf(place_.models()).MakeCurrent(model_);
+  WriteFileDurably(place_.root() / "tune.json",
+                   nlohmann::json{{"run", "run-1"}, {"model", model_.Hex()}, {"plan", ToToml(plan_)}}.dump());
+  const auto again = Start();
+  const auto later = OwnCurrent();
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->digest, own->digest);
 }
 
 TEST_F(NodeTest, PredictsACaseThatSomebodyAsksFor) {

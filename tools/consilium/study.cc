@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -90,11 +92,11 @@ class Study {
     if (options_.seed != 0) plan_.seed = options_.seed;
     if (!options_.rule.empty()) plan_.aggregation.rule = options_.rule;
     RequireKnownRule(plan_);
-    Require(options_.validation > 0 ||
-                (plan_.target_dice == 0 && plan_.patience == 0 && plan_.predict.components != "validation"),
-            "target_dice, patience and predict.components of the plan are decided by validation patients, and there "
-            "are none",
-            "Give --validation 1 or more, or set target_dice = 0, patience = 0 and components = \"all\".");
+    Require(options_.validation > 0 || (plan_.target_dice == 0 && plan_.patience == 0 &&
+                                        plan_.predict.components != "validation" && plan_.personal.steps == 0),
+            "target_dice, patience, predict.components and personal.steps of the plan are decided by validation "
+            "patients, and there are none",
+            "Give --validation 1 or more, or set the first two and the last to 0 and components to \"all\".");
     if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
@@ -206,15 +208,46 @@ class Study {
         Score("location prior (no image)", scored_, [&](const StudyPatient& p) { return prior.Mask(p.pet.geometry); }));
   }
 
+  Predictor PredictorOf(const TrainedArm& arm) const {
+    return {plan_.network, plan_.prep, arm.parameters, {Device{}, options_.threads, plan_.train.precision}};
+  }
+
   // A model on all patients that are scored.
   void Add(const TrainedArm& arm) {
-    Predictor predictor(plan_.network, plan_.prep, arm.parameters, {Device{}, options_.threads, plan_.train.precision});
+    Predictor predictor = PredictorOf(arm);
+    AddScores(arm, [&](const StudyPatient& patient) {
+      return PredictedLesions(predictor, patient, plan_, arm.largest_only, stop_);
+    });
+  }
+
+  // Each hospital's own version of the federation's model, on its own patients.
+  void AddOwn(const TrainedArm& federated) {
+    std::map<std::string, Predictor> predictors;
+    for (const Cohort& cohort : cohorts_)
+      predictors.emplace(cohort.site, PredictorOf(*folder_->Find("own:" + cohort.site)));
+    std::map<const StudyPatient*, Predictor*> of;
+    for (const Cohort& cohort : scored_) {
+      const auto found = predictors.find(cohort.site);
+      if (found == predictors.end()) {
+        std::cerr << "own: left out, since the patients of " << cohort.site << " belong to no hospital of the study\n";
+        return;
+      }
+      for (const StudyPatient& patient : cohort.held_out) of[&patient] = &found->second;
+    }
+    TrainedArm own{"own", {}, federated.steps, federated.seconds, {}, federated.largest_only};
+    own.steps += plan_.personal.steps * std::ssize(cohorts_);
+    AddScores(own, [&](const StudyPatient& patient) {
+      return PredictedLesions(*of.at(&patient), patient, plan_, own.largest_only, stop_);
+    });
+  }
+
+  void AddScores(const TrainedArm& arm, const std::function<LabelMap(const StudyPatient&)>& mask_of) {
     ProgressLine line(std::cerr, StyleOf(stderr), "scoring " + arm.name);
     std::size_t all = 0, done = 0;
     for (const Cohort& cohort : scored_) all += cohort.held_out.size();
     std::vector<std::pair<const StudyPatient*, LabelMap>> masks;
     ModelScores scores = Score(arm.name, scored_, [&](const StudyPatient& patient) {
-      LabelMap mask = PredictedLesions(predictor, patient, plan_, arm.largest_only, stop_);
+      LabelMap mask = mask_of(patient);
       line.Update(static_cast<double>(++done) / static_cast<double>(all), patient.name);
       masks.emplace_back(&patient, mask);
       return mask;
@@ -222,9 +255,15 @@ class Study {
     line.Finish(fmt::format("Dice {:.3f} of {} patients", BootstrapMean(scores.Dice(), {.resamples = 1}).mean, all));
     scores.steps = arm.steps;
     scores.seconds = arm.seconds;
-    curves_.push_back({arm.name, arm.steps / std::max<std::int64_t>(1, std::ssize(arm.loss)), arm.loss});
-    if (arm.name == "federated" || (arm.name == "pooled" && !options_.Has("federated"))) Pictures(scores, masks);
+    if (!arm.loss.empty()) curves_.push_back({arm.name, arm.steps / std::ssize(arm.loss), arm.loss});
+    if (arm.name == Pictured()) Pictures(scores, masks);
     models_.push_back(std::move(scores));
+  }
+
+  // The arm whose patients are drawn.
+  std::string Pictured() const {
+    if (!options_.Has("federated")) return "pooled";
+    return plan_.aggregation.keep_local == "none" ? "federated" : "own";
   }
 
   void Pictures(const ModelScores& scores, const std::vector<std::pair<const StudyPatient*, LabelMap>>& masks) {
@@ -241,7 +280,7 @@ class Study {
   }
 
   template <class Train>
-  void TrainOrFind(const std::string& name, const Train& train) {
+  TrainedArm TrainOrFind(const std::string& name, const Train& train) {
     std::optional<TrainedArm> arm = folder_->Find(name);
     if (arm) {
       std::cerr << name << ": already trained, " << arm->steps << " steps\n";
@@ -250,7 +289,7 @@ class Study {
       folder_->Keep(plan_, *arm);
       fs::remove_all(UnderWay());
     }
-    Add(*arm);
+    return *arm;
   }
 
   // Trainings that are not done yet.
@@ -261,7 +300,7 @@ class Study {
   }
 
   void Pooled(const Parameters& first) {
-    TrainOrFind("pooled", [&] {
+    Add(TrainOrFind("pooled", [&] {
       ProgressLine line(std::cerr, StyleOf(stderr), "pooled");
       const auto begun = std::chrono::steady_clock::now();
       double before = -1;  // share of a call that was stopped
@@ -279,11 +318,11 @@ class Study {
           stop_);
       line.Finish(fmt::format("{} steps, {:.0f} s", model.steps, model.seconds));
       return TrainedArm{"pooled", model.parameters, model.steps, model.seconds, model.loss, model.largest_only};
-    });
+    }));
   }
 
   void Federated() {
-    TrainOrFind("federated", [&] {
+    const TrainedArm arm = TrainOrFind("federated", [&] {
       ProgressLine line(std::cerr, StyleOf(stderr), "federated");
       FederationOptions of;
       of.dir = options_.out / "federation";
@@ -304,11 +343,16 @@ class Study {
           stop_);
       line.Finish(fmt::format("{} rounds, {:.0f} s, {:.2f} MB an update", done.loss.size(), done.seconds,
                               static_cast<double>(done.update_bytes) / 1e6));
+      for (std::size_t i = 0; i < done.own.size(); ++i)
+        folder_->Keep(plan_, {"own:" + cohorts_[i].site, std::move(done.own[i]), plan_.personal.steps, 0, {}, false});
       fs::remove_all(of.dir);
       const std::int64_t steps = std::ssize(done.loss) * plan_.train.steps * std::ssize(cohorts_);
       return TrainedArm{"federated",          std::move(done.model.parameters), steps, done.seconds,
                         std::move(done.loss), done.model.card.largest_only};
     });
+    // Without the hospitals' own arrays the global model is nobody's.
+    if (plan_.aggregation.keep_local == "none") Add(arm);
+    if (HasOwnVersions(plan_)) AddOwn(arm);
   }
 
   void Local(const Parameters& first) {

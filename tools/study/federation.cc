@@ -27,6 +27,7 @@
 #include "hub/store/spooled_update.h"
 #include "site-node/privacy/privacy_guard.h"
 #include "site-node/round/local_round.h"
+#include "site-node/round/personal.h"
 
 namespace consilium {
 namespace {
@@ -76,7 +77,8 @@ class Run {
       fs::create_directories(dir);
       Hospital hospital{SiteId(cohort.site), {}, {}, nullptr, nullptr};
       for (const StudyPatient& patient : cohort.training) hospital.training.push_back(patient.sample);
-      if (plan.target_dice > 0 || plan.patience > 0 || plan.predict.components == "validation") {
+      if (plan.target_dice > 0 || plan.patience > 0 || plan.predict.components == "validation" ||
+          plan.personal.steps > 0) {
         for (const StudyPatient& patient : cohort.validation) hospital.validation.push_back(patient.sample);
       }
       hospital.round = std::make_unique<LocalRound>(dir / "momentum", Device{}, 1);
@@ -110,6 +112,7 @@ class Run {
     if (state_.phase != RunPhase::kDone)
       throw Error(ErrorCode::kFailedPrecondition, "the run failed: " + state_.reason);
     for (const RoundRecord& round : state_.history) result.loss.push_back(round.loss);
+    if (HasOwnVersions(plan_)) result.own = OwnVersions(stop);
     result.model = std::move(model_);
     result.update_bytes = update_bytes_;
     result.seconds = Seconds();
@@ -117,6 +120,19 @@ class Run {
   }
 
  private:
+  std::vector<Parameters> OwnVersions(const std::stop_token& stop) {
+    std::vector<Parameters> own(hospitals_.size());
+    SideBySide(own.size(), options_.threads, [&](std::size_t i) {
+      const Hospital& hospital = hospitals_[i];
+      own[i] = hospital.round->own().In(model_);
+      if (plan_.personal.steps == 0) return;
+      Personal tuned = TuneForItself(plan_, hospital.site, own[i], hospital.training, hospital.validation,
+                                     {Device{}, 1, plan_.train.precision}, stop);
+      if (tuned.Better()) own[i] = std::move(tuned.parameters);
+    });
+    return own;
+  }
+
   void Feed(const RunEvent& event) {
     events_.push_back(ToJson(event));
     Transition next = Advance(std::move(state_), event);
@@ -233,6 +249,8 @@ class Run {
 };
 
 }  // namespace
+
+bool HasOwnVersions(const RunPlan& plan) { return plan.aggregation.keep_local != "none" || plan.personal.steps > 0; }
 
 void RequireKnownRule(const RunPlan& plan) { (void)MakeAggregator(plan.aggregation); }
 

@@ -24,11 +24,15 @@ struct FederationOptions {
   RunId run = RunId("study-1");
 };
 
+// Whether each hospital ends with a version of its own: with arrays that stay there, or tuned for itself.
+bool HasOwnVersions(const RunPlan& plan);
+
 struct SimulatedFederation {
   GlobalModel model;              // the last global one
   std::vector<double> loss;       // of each round: mean over hospitals, weighted by training patients
   std::int64_t update_bytes = 0;  // of one hospital's update file
   double seconds = 0;
+  std::vector<Parameters> own;  // each hospital's own version of the model, in their order, where HasOwnVersions
 };
 
 // Throws Error(kInvalidArgument) naming the rules there are, unless the hub knows the plan's.

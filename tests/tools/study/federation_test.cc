@@ -250,6 +250,36 @@ TEST(Pooled, TakesTheFederationsStepsOverAllHospitals) {
             pooled.parameters);
 }
 
+// Each hospital's own norm layers, the rest from the federation; and tuned for itself where that is no worse.
+TEST_F(SimulateFederationTest, GivesEachHospitalItsOwnVersion) {
+  RunPlan plan = SmallPlan();
+  EXPECT_TRUE(Simulate(plan, {BrightCubes("east", 1), BrightCubes("west", 2)}).own.empty());
+  plan.aggregation.keep_local = "norm";
+  std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  const auto done = Simulate(plan, cohorts);
+  const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
+  ASSERT_EQ(done.own.size(), 2U);
+  for (std::size_t a = 0; a < first.arrays.size(); ++a) {
+    const std::string& name = first.arrays[a].name;
+    const auto& global = done.model.parameters.arrays[a].values;
+    const auto &east = done.own[0].arrays[a].values, &west = done.own[1].arrays[a].values;
+    if (name.find(".norm.") != std::string::npos) {
+      EXPECT_EQ(global, first.arrays[a].values) << name << " left a hospital";
+      EXPECT_NE(east, west) << name;
+    } else {
+      EXPECT_EQ(east, global) << name;
+      EXPECT_EQ(west, global) << name;
+    }
+  }
+  EXPECT_EQ(Simulate(plan, cohorts, 2).own, done.own) << "it depends on threads";
+
+  plan.personal = {20, 0.05};
+  cohorts[0].validation = cohorts[0].training;
+  const auto tuned = Simulate(plan, cohorts);
+  EXPECT_NE(tuned.own[0], done.own[0]);
+  EXPECT_EQ(tuned.own[1], done.own[1]) << "without validation patients nobody can say that it is no worse";
+}
+
 // Stopped within the third stretch and called again: the same bits, and the first two stretches are not trained anew.
 TEST(Pooled, GoesOnAfterAStop) {
   const TemporaryFolder folder;
