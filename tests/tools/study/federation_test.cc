@@ -253,9 +253,9 @@ TEST(Pooled, TakesTheFederationsStepsOverAllHospitals) {
 // Each hospital's own norm layers, the rest from the federation; and tuned for itself where that is no worse.
 TEST_F(SimulateFederationTest, GivesEachHospitalItsOwnVersion) {
   RunPlan plan = SmallPlan();
-  EXPECT_TRUE(Simulate(plan, {BrightCubes("east", 1), BrightCubes("west", 2)}).own.empty());
-  plan.aggregation.keep_local = "norm";
   std::vector<Cohort> cohorts{BrightCubes("east", 1), BrightCubes("west", 2)};
+  EXPECT_TRUE(Simulate(plan, cohorts).own.empty());
+  plan.aggregation.keep_local = "norm";
   const auto done = Simulate(plan, cohorts);
   const Parameters first = InitialParameters(plan.network, static_cast<std::uint64_t>(plan.seed));
   ASSERT_EQ(done.own.size(), 2U);
