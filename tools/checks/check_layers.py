@@ -18,7 +18,7 @@ MAY_USE = {
 }
 # What a study may use besides: the product's own round, gate, screen and sum, in one process.
 STUDY_MAY_USE = ("hub/aggregate/", "hub/screen/", "hub/store/spooled_update.h", "site-node/privacy/privacy_guard.h",
-                 "site-node/round/local_round.h")
+                 "site-node/round/local_round.h", "site-node/round/personal.h")
 # third party: include pattern -> places (path prefixes, optionally only .cc) that may see it
 THIRD_PARTY = [
     ("Torch", r"^(torch|ATen|c10)/", [("learning/", "any")]),
