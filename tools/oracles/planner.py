@@ -126,6 +126,8 @@ def networks(rng):
              ([4.0] * 3, [45.5, 39, 63.5])]
     for spacing, shape in fixed:
         yield {**common, "spacing": spacing, "median_shape": shape, "dataset_voxels": 41.0 * float(np.prod(shape))}
+    for halves in (2.5, 3.5):  # of a batch: Python rounds to the even neighbour
+        yield {**common, "spacing": [1.0] * 3, "median_shape": [16] * 3, "dataset_voxels": halves * 16 ** 3 / 0.05}
     for n in range(38):
         in_plane, anisotropy = rng.choice([0.7, 0.98, 1.37, 2.04, 4.07]), rng.choice([1, 1, 1.2, 2, 2.5, 3.3, 5])
         spacing = [round(in_plane * anisotropy, 3), in_plane, round(in_plane * rng.choice([1, 1, 1.1]), 3)]

@@ -243,6 +243,7 @@ TEST(Fingerprint, JsonComesBackAndOtherThingsAreRefused) {
   refused("\"voxels\":", "\"voxels\":999999", "x: `voxels` is out of bounds");
   refused("\"tumour_voxels\":", "\"tumour_voxels\":999999", "x: `tumour_voxels` is out of bounds");
   refused("\"bins\":[[", "\"bins\":[[99999,4,4],[", "`spacing`: it has other bins than format 1");
+  refused("\"bins\":[[", "\"bins\":[[110,4,4],[", "`spacing`: it has other bins than format 1");
   refused("\"bins\":[[", "\"bins\":[[0,4.5,4],[", "`spacing`: a bin is not its number, things and patients");
   refused("\"bins\":[[", "\"bins\":[[0,-4,4],[", "`spacing`: a bin is not its number, things and patients");
   refused("\"bins\":[[", "\"bins\":[[0,3,4],[", "a bin has more patients than there are");

@@ -70,6 +70,29 @@ TEST(Planner, OnePlanForAllHospitals) {
   EXPECT_NE(words.find("patch 128, batch 2"), std::string::npos) << words;
 }
 
+TEST(Planner, ClipsAtTheHalfPercentiles) {
+  CaseMeasure one;
+  one.spacing_mm = {4, 4, 4};
+  one.size = {100, 100, 100};
+  one.voxels = 1'000'000;
+  const auto add = [&](int count, float suv, float hu) {
+    one.pet_suv.insert(one.pet_suv.end(), static_cast<std::size_t>(count), suv);
+    one.ct_hu.insert(one.ct_hu.end(), static_cast<std::size_t>(count), hu);
+  };
+  add(3, 0.1f, -900);  // beyond, on both sides
+  add(7, 0.5f, -300);
+  add(980, 5, 50);
+  add(7, 40, 600);
+  add(3, 90, 2000);
+  Fingerprint all;
+  for (int n = 0; n < 3; ++n) all.AddPatient(std::vector{one});
+  const PrepPlan prep = PlanRun(all, Base()).plan.prep;
+  EXPECT_NEAR(prep.pet_low, 0.5, 0.04 * 0.5);
+  EXPECT_NEAR(prep.pet_high, 40, 0.04 * 40);
+  EXPECT_NEAR(prep.ct_low, -300, 8);
+  EXPECT_NEAR(prep.ct_high, 600, 8);
+}
+
 TEST(Planner, OptionsAndBasePlanCount) {
   const Fingerprint all = Hospital(10, {4.07, 4.07, 3}, {168, 168, 200}, 8, 50);
   PlannerOptions small;
