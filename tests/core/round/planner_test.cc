@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/random.h"
 #include "core/model/model_card.h"
@@ -91,6 +92,34 @@ TEST(Planner, ClipsAtTheHalfPercentiles) {
   EXPECT_NEAR(prep.pet_high, 40, 0.04 * 40);
   EXPECT_NEAR(prep.ct_low, -300, 8);
   EXPECT_NEAR(prep.ct_high, 600, 8);
+}
+
+// What the oracle judges (PlanNetwork of a cube) is what the plan holds.
+TEST(Planner, PatchBatchAndFeaturesAreThoseOfACube) {
+  std::set<std::int64_t> batches, patches;
+  for (const std::int64_t edge : {48, 100, 210}) {
+    const Fingerprint all = Hospital(100, {4, 4, 4}, {edge, edge, edge}, 8, 50);
+    for (const double memory_gb : {0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0}) {
+      PlannerOptions options;
+      options.memory_gb = memory_gb;
+      const PlannedRun planned = PlanRun(all, Base(), options);
+      NetworkWish wish;
+      wish.cube = true;
+      wish.memory_gb = memory_gb;
+      const double mm = planned.plan.prep.spacing_mm, shape = planned.median_shape[0];
+      wish.spacing_mm = {mm, mm, mm};
+      wish.median_shape = planned.median_shape;
+      wish.dataset_voxels = 100 * shape * shape * shape;
+      const PlannedNetwork network = PlanNetwork(wish);
+      EXPECT_EQ(planned.plan.train.patch, network.topology.patch[1]);
+      EXPECT_EQ(planned.plan.train.batch, network.batch);
+      EXPECT_EQ(planned.plan.network.features, network.features);
+      batches.insert(planned.plan.train.batch);
+      patches.insert(planned.plan.train.patch);
+    }
+  }
+  EXPECT_GE(batches.size(), 3u);
+  EXPECT_GE(patches.size(), 5u);
 }
 
 TEST(Planner, OptionsAndBasePlanCount) {
