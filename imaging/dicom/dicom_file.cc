@@ -19,6 +19,7 @@
 
 #include "core/base/error.h"
 #include "imaging/dicom/byte_source.h"
+#include "imaging/dicom/character_set.h"
 
 namespace consilium {
 namespace {
@@ -114,6 +115,10 @@ std::string TextOf(DcmItem& item, TagNumber tag) {
   std::string out(text, length);
   while (!out.empty() && (out.back() == ' ' || out.back() == '\0')) out.pop_back();
   return out;
+}
+
+std::string LocalTextOf(DcmItem& dataset, DcmItem& item, TagNumber tag) {
+  return ToUtf8(TextOf(item, tag), TextOf(dataset, tag::kCharacterSet));
 }
 
 std::vector<double> NumbersOf(DcmItem& item, TagNumber tag) {

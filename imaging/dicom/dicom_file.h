@@ -39,6 +39,8 @@ DcmItem& DataSet(DcmFileFormat& file);
 
 // All values of a text tag joined by '\', or empty.
 std::string TextOf(DcmItem& item, TagNumber tag);
+// A text that people gave, as UTF-8 by the SpecificCharacterSet of the data set in which the item lies.
+std::string LocalTextOf(DcmItem& dataset, DcmItem& item, TagNumber tag);
 // The numbers of a tag of any numeric kind; empty if missing or not all numbers.
 std::vector<double> NumbersOf(DcmItem& item, TagNumber tag);
 std::optional<double> NumberOf(DcmItem& item, TagNumber tag);

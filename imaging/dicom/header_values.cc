@@ -10,6 +10,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "imaging/dicom/character_set.h"
 #include "imaging/dicom/dicom_file.h"
 
 namespace consilium {
@@ -24,6 +25,7 @@ struct Wanted {
 
 // In the order of their numbers.
 constexpr Wanted kWanted[] = {
+    {tag::kCharacterSet},
     {tag::kImageType},
     {tag::kSopClassUid},
     {tag::kSopInstanceUid},
@@ -97,6 +99,12 @@ const Wanted* FindWanted(TagNumber tag) {
   return at != std::end(kWanted) && at->tag == tag ? &*at : nullptr;
 }
 
+// Names and numbers that people give: what SpecificCharacterSet (0008,0005) is for.
+bool IsLocal(TagNumber tag) {
+  return tag == tag::kPatientId || tag == tag::kPatientName || tag == tag::kSeriesDescription ||
+         tag == tag::kManufacturer || tag == tag::kModelName;
+}
+
 bool IsPrivate(TagNumber tag) {
   return std::find(kPrivateGroups.begin(), kPrivateGroups.end(), tag >> 16) != kPrivateGroups.end();
 }
@@ -165,7 +173,8 @@ std::string HeaderValues::Text(TagNumber tag) const {
   if (!Wants(tag)) throw std::logic_error("kWanted lacks a tag that is asked for");
   const Value* value = Find(tag);
   if (value == nullptr || value->vr.empty() || IsNumberVr(value->vr)) return {};
-  return std::string(Trimmed(BytesOf(*value)));
+  const std::string_view text = Trimmed(BytesOf(*value));
+  return IsLocal(tag) ? ToUtf8(text, Text(tag::kCharacterSet)) : std::string(text);
 }
 
 std::vector<double> HeaderValues::NumbersOf(const Value& value) const {

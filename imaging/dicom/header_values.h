@@ -32,7 +32,8 @@ class HeaderValues {
   // An element as it lies in the file; `vr` is empty in Implicit VR. Ignored if not wanted.
   void Add(TagNumber tag, std::string_view vr, bool big_endian, std::string_view bytes);
 
-  // All values of a text tag joined by '\', without padding at the end, or empty. `tag` must be a wanted one.
+  // All values of a text tag joined by '\', without padding at the end, or empty; names and numbers that people gave as
+  // UTF-8 (character_set.h). `tag` must be a wanted one.
   std::string Text(TagNumber tag) const;
   // The numbers of a tag of any numeric kind; empty if missing or not all numbers.
   std::vector<double> Numbers(TagNumber tag) const;

@@ -38,7 +38,7 @@ bool SamePatient(const PatientText& a, const PatientText& b) {
 
 ObjectSource ReadObjectSource(DcmItem& dataset) {
   ObjectSource out;
-  out.patient_id = PatientText(TextOf(dataset, tag::kPatientId));
+  out.patient_id = PatientText(LocalTextOf(dataset, dataset, tag::kPatientId));
   out.study_uid = PatientText(TextOf(dataset, tag::kStudyUid));
   Add(dataset, tag::kFrameOfReference, out.frames_of_reference);
   for (DcmItem* series : ItemsOf(dataset, tag::kReferencedSeries)) AddSeries(*series, tag::kReferencedInstances, out);

@@ -74,7 +74,7 @@ RtStruct ReadRtStruct(const std::filesystem::path& file) {
     const auto number = NumberOf(*item, tag::kRoiNumber);
     if (!number) Bad(file, "missing tag " + TagWords(tag::kRoiNumber));
     if (!by_number.emplace(*number, out.rois.size()).second) Bad(file, "two regions have one number");
-    out.rois.push_back({TextOf(*item, tag::kRoiName), {}});
+    out.rois.push_back({LocalTextOf(dataset, *item, tag::kRoiName), {}});
   }
   for (DcmItem* item : ItemsOf(dataset, tag::kRoiContours)) {
     const auto number = NumberOf(*item, tag::kReferencedRoiNumber);

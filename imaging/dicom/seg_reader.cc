@@ -224,16 +224,16 @@ LabelMap LabelsOf(DcmDataset& dataset, const std::filesystem::path& file, const 
 
 std::uint8_t OwnNumber(int segment) { return static_cast<std::uint8_t>(segment); }
 
-Segment ReadSegment(DcmItem& item) {
+Segment ReadSegment(DcmItem& dataset, DcmItem& item) {
   Segment out;
   out.number = static_cast<int>(std::clamp(NumberOf(item, tag::kSegmentNumber).value_or(0), 0.0, 65535.0));
-  out.label = TextOf(item, tag::kSegmentLabel);
+  out.label = LocalTextOf(dataset, item, tag::kSegmentLabel);
   const auto codes = ItemsOf(item, tag::kSegmentType);
   if (!codes.empty()) {
     out.type = {TextOf(*codes.front(), tag::kCodeValue), TextOf(*codes.front(), tag::kCodeScheme),
-                TextOf(*codes.front(), tag::kCodeMeaning)};
+                LocalTextOf(dataset, *codes.front(), tag::kCodeMeaning)};
   }
-  out.algorithm = TextOf(item, tag::kAlgorithmName);
+  out.algorithm = LocalTextOf(dataset, item, tag::kAlgorithmName);
   const std::string type = TextOf(item, tag::kAlgorithmType);
   const bool by_person = type.empty() ? out.algorithm.empty() : type == "MANUAL";
   if (type == "SEMIAUTOMATIC") {
@@ -250,11 +250,11 @@ SegInfo ReadSegInfo(const std::filesystem::path& file) {
   const DicomFile parsed = OpenSeg(file, ReadPart::kHeader);
   DcmItem& dataset = DataSet(*parsed);
   SegInfo info;
-  info.series_description = TextOf(dataset, tag::kSeriesDescription);
+  info.series_description = LocalTextOf(dataset, dataset, tag::kSeriesDescription);
   info.size = SizeOf(dataset, file);
   info.frames = info.size.z;
   info.source = ReadObjectSource(dataset);
-  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) info.segments.push_back(ReadSegment(*segment));
+  for (DcmItem* segment : ItemsOf(dataset, tag::kSegments)) info.segments.push_back(ReadSegment(dataset, *segment));
   return info;
 }
 

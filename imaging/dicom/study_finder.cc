@@ -160,7 +160,7 @@ RejectedSeries BadContour(const fs::path& file, const std::string& words) {
   bad.fault = {QuarantineReason::kLabel, words};
   try {
     const DicomFile header = OpenDicom(file, ReadPart::kHeader);
-    bad.patient_id = PatientText(TextOf(DataSet(*header), tag::kPatientId));
+    bad.patient_id = PatientText(LocalTextOf(DataSet(*header), DataSet(*header), tag::kPatientId));
     bad.study_uid = PatientText(TextOf(DataSet(*header), tag::kStudyUid));
   } catch (const std::exception&) {
     return bad;  // it changed since it was scanned: nobody can say whose it is

@@ -14,11 +14,11 @@ using TagNumber = std::uint32_t;
 
 namespace consilium::tag {
 
-inline constexpr std::uint32_t kImageType = 0x00080008, kSopClassUid = 0x00080016, kSopInstanceUid = 0x00080018,
-                               kStudyDate = 0x00080020, kSeriesDate = 0x00080021, kAcquisitionDate = 0x00080022,
-                               kSeriesTime = 0x00080031, kAcquisitionTime = 0x00080032, kContentTime = 0x00080033,
-                               kModality = 0x00080060, kManufacturer = 0x00080070, kModelName = 0x00081090,
-                               kTimeZone = 0x00080201, kSeriesDescription = 0x0008103E;
+inline constexpr std::uint32_t kCharacterSet = 0x00080005, kImageType = 0x00080008, kSopClassUid = 0x00080016,
+                               kSopInstanceUid = 0x00080018, kStudyDate = 0x00080020, kSeriesDate = 0x00080021,
+                               kAcquisitionDate = 0x00080022, kSeriesTime = 0x00080031, kAcquisitionTime = 0x00080032,
+                               kContentTime = 0x00080033, kModality = 0x00080060, kManufacturer = 0x00080070,
+                               kModelName = 0x00081090, kTimeZone = 0x00080201, kSeriesDescription = 0x0008103E;
 inline constexpr std::uint32_t kPatientName = 0x00100010, kPatientId = 0x00100020, kPatientWeight = 0x00101030;
 inline constexpr std::uint32_t kSliceThickness = 0x00180050, kSpacingBetweenSlices = 0x00180088, kKvp = 0x00180060,
                                kEchoTime = 0x00180081, kEchoNumbers = 0x00180086, kTriggerTime = 0x00181060,

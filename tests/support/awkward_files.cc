@@ -99,6 +99,17 @@ void Jpeg2000(AwkwardDraft& d) { Converted(d, "gdcmconv --j2k"); }
 void BigEndian(AwkwardDraft& d) { Converted(d, "dcmconv +tb"); }
 void Deflated(AwkwardDraft& d) { Converted(d, "dcmconv +td"); }
 
+// The PET says the patient's number in Latin-1, the CT in UTF-8, the contour in UTF-8 without saying so.
+void TwoCharacterSets(AwkwardDraft& d) {
+  d.study.pet.patient = "M\xfcller 7";
+  d.study.pet.edits = {{{0x00080005}, "ISO_IR 100"}};
+  d.study.ct.patient = "M\xc3\xbcller 7";
+  d.study.ct.edits = {{{0x00080005}, "ISO_IR 192"}};
+  d.study.contour.source.patient_id = PatientText(d.study.ct.patient);
+  d.WriteUsed();
+  d.study.pet.patient = d.study.ct.patient;  // what a worklist shows
+}
+
 void EightBits(AwkwardDraft& d) {
   for (SeriesFiles* files : {&d.study.pet, &d.study.ct}) {
     files->bits_allocated = files->bits_stored = 8;
@@ -226,6 +237,7 @@ std::vector<AwkwardDefect> AwkwardFiles() {
           {"jpeg-2000", "The CT is compressed by JPEG 2000.", Jpeg2000},
           {"big-endian", "The CT is in Explicit VR Big Endian.", BigEndian},
           {"deflated", "The CT is deflated.", Deflated},
+          {"character-sets", "PatientID in Latin-1 in the PET and in UTF-8 in the CT.", TwoCharacterSets},
           {"eight-bits", "Pixels of 8 bits.", EightBits},
           {"no-preamble", "The CT's files have no preamble: they are not DICOM Part 10.", NoPreamble},
           {"truncated", "A CT file was cut off in its pixels.", Truncated},

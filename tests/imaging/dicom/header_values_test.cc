@@ -40,6 +40,17 @@ TEST(HeaderValues, TextLosesItsPaddingAndTheFirstOfATagIsKept) {
   EXPECT_EQ(values.Text(tag::kModality), "");
 }
 
+TEST(HeaderValues, NamesAreDecodedAndNothingElse) {
+  HeaderValues values;
+  values.Add(tag::kCharacterSet, "CS", false, "ISO_IR 100");
+  values.Add(tag::kPatientName, "PN", false, "M\xfcller^J\xf6rg ");
+  values.Add(tag::kPatientId, "LO", false, "\xe4 1");
+  values.Add(tag::kStudyUid, "UI", false, "1.2.\xe4");
+  EXPECT_EQ(values.Text(tag::kPatientName), "Müller^Jörg");
+  EXPECT_EQ(values.Text(tag::kPatientId), "ä 1");
+  EXPECT_EQ(values.Text(tag::kStudyUid), "1.2.\xe4");
+}
+
 TEST(HeaderValues, NumbersOfEveryKindInBothOrders) {
   for (const bool big : {false, true}) {
     HeaderValues values;

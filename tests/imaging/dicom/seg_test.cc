@@ -88,6 +88,25 @@ TEST_F(SegTest, SaysWhoMadeItAndOfWhat) {
   ExpectValid();
 }
 
+// The PACS files it by the patient's number: that is written as the source has it, bytes and character set.
+TEST_F(SegTest, ThePatientIsThatOfTheSourceInItsCharacterSet) {
+  SeriesFiles files;
+  files.patient = "M\xfcller 7";
+  files.edits = {{{0x00080005}, "ISO_IR 100"}};
+  const Series source = Source(files);
+  EXPECT_EQ(source.info.patient_id.Reveal(), "Müller 7");
+  EXPECT_EQ(source.info.patient_name.Reveal(), "Test^Müller 7");
+  const LabelMap map = Pattern(source.geometry, 1);
+  WriteSeg(file_, source, map, {});
+  const std::string bytes = ReadFileBytes(file_);
+  EXPECT_NE(bytes.find("ISO_IR 100"), std::string::npos);
+  EXPECT_NE(bytes.find("Test^M\xfcller 7"), std::string::npos);
+  EXPECT_EQ(bytes.find("M\xc3\xbcller"), std::string::npos);
+  EXPECT_EQ(ReadSegInfo(file_).source.patient_id, source.info.patient_id);
+  EXPECT_EQ(ReadSeg(file_, source).voxels, map.voxels);
+  ExpectValid();
+}
+
 TEST_F(SegTest, AnEmptyMapIsOneEmptyFrame) {
   const Series source = Source();
   const LabelMap none = Pattern(source.geometry, 0);

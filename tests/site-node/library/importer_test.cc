@@ -14,6 +14,7 @@
 
 #include "site-node/library/case_library.h"
 #include "tests/site-node/error_of.h"
+#include "tests/support/dicom_files.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
@@ -94,6 +95,34 @@ TEST_F(ImporterTest, EachLabelIsTakenFromTheFileThatHoldsIt) {
   library->WithdrawLabel(id, labels[1].version);
   EXPECT_EQ(ErrorOf([&] { library->Images(id, query); }).code(), ErrorCode::kNotFound);
   EXPECT_EQ(library->Images(id).reference->CountNonZero(), SmallStudy::kContourVoxels);
+}
+
+TEST_F(ImporterTest, APatientsNumberIsThatOfItsCharacterSet) {
+  SmallStudy study = MakeSmallStudy(1);
+  for (SeriesFiles* files : {&study.pet, &study.ct}) {
+    files->patient = "M\xfcller";
+    files->edits = {{{0x00080005}, "ISO_IR 100"}};
+  }
+  study.contour.source.patient_id = PatientText("M\xc3\xbcller");
+  WriteSmallStudy(images_ / "1", study);
+  WriteFileBytes(folder_ / "roles.csv", "Müller,test\n");
+  const auto library = Open({.roles_file = folder_ / "roles.csv"});
+  const ImportReport report = library->Import(images_);
+  EXPECT_TRUE(report.unmatched.empty());
+  CaseRecord record = CaseOf(*library, "Müller");
+  EXPECT_EQ(record.role, CaseRole::kTest);
+  EXPECT_TRUE(record.labelled);
+
+  // A library of before holds the bytes of the file: the role goes with the images.
+  CaseStore store(folder_ / "site/library.sqlite", clock_);
+  store.SetPatient(record.id, PatientText("M\xfcller"));
+  ASSERT_TRUE(store.Roles().contains(PatientText("M\xfcller")) && !store.Roles().contains(PatientText("Müller")));
+  const auto later = Open();  // without the list
+  EXPECT_EQ(later->Import(images_).known, 1);
+  EXPECT_EQ(store.Roles(), (PatientRoles{{PatientText("Müller"), CaseRole::kTest}}));
+  EXPECT_EQ(CaseOf(*later, "Müller").id, record.id);
+  ASSERT_EQ(later->Studies().size(), 1U);
+  EXPECT_EQ(later->Studies()[0].patient.Reveal(), "Müller");
 }
 
 TEST_F(ImporterTest, WhatIsDrawnInsteadIsListedAndReasonsAreCountedTogether) {
