@@ -175,7 +175,7 @@ Sample CaseLibrary::Prepared(const CaseId& id, const PrepPlan& plan, const std::
 }
 
 PreparedCases CaseLibrary::Prepared(CaseRole role, const PrepPlan& plan, const std::optional<LabelQuery>& label,
-                                    std::stop_token stop) {
+                                    const std::stop_token& stop) {
   PreparedCases prepared;
   std::set<PatientText> patients;
   for (const CaseRecord& record : Cases()) {

@@ -78,7 +78,7 @@ class CaseLibrary {
   // The labelled ones of one role. A case that cannot be read any more, or in which this label is not outlined, is left
   // out, and the log says so.
   PreparedCases Prepared(CaseRole role, const PrepPlan& plan, const std::optional<LabelQuery>& label = {},
-                         std::stop_token stop = {});
+                         const std::stop_token& stop = {});
 
   // Changes with the files of a case, its label in use and what that is called here.
   Digest DataKey(const CaseId& id, const std::optional<LabelQuery>& label = {});
