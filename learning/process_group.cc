@@ -4,6 +4,7 @@
 
 #include <c10/util/Logging.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +24,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLook{20};  // between two looks for an order
+constexpr milliseconds kFirstLook{10}, kLaterLook{200};  // between two looks for an order
+constexpr milliseconds kGoodbye{10000};
 
 std::string Variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
@@ -95,6 +97,7 @@ void ProcessPlace::Validate() const {
   Require(rank >= 0 && rank < size,
           "RANK must be between 0 and WORLD_SIZE - 1 = " + std::to_string(size - 1) + ", not " + std::to_string(rank));
   Require(local_rank >= 0, "LOCAL_RANK must not be negative");
+  Require(local_size >= 1, "LOCAL_WORLD_SIZE must be 1 or more");
   Require(port >= 1 && port <= 65535, "MASTER_PORT must be between 1 and 65535, not " + std::to_string(port));
   Require(patience > milliseconds::zero(), "the patience with other processes must be positive");
 }
@@ -107,11 +110,25 @@ std::optional<ProcessPlace> ProcessPlaceFromEnvironment() {
   if (!Variable("LOCAL_RANK").empty()) place.local_rank = NumberOf("LOCAL_RANK");
   if (!Variable("MASTER_PORT").empty()) place.port = NumberOf("MASTER_PORT");
   if (const std::string address = Variable("MASTER_ADDR"); !address.empty()) place.address = address;
+  const bool one_machine = place.address == ProcessPlace().address || place.address == "localhost";
+  place.local_size = one_machine ? place.size : 1;
+  if (!Variable("LOCAL_WORLD_SIZE").empty()) place.local_size = NumberOf("LOCAL_WORLD_SIZE");
   place.agent = Variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   if (const std::string attempt = Variable("TORCHELASTIC_RESTART_COUNT"); !attempt.empty()) place.attempt = attempt;
   place.Validate();
   if (place.size == 1) return std::nullopt;
   return place;
+}
+
+int ThreadsOf(const ProcessPlace& place, int asked) {
+  if (asked > 0) return asked;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / place.local_size);
+}
+
+Device DeviceOf(const ProcessPlace& place, const std::string& asked) {
+  const Device device = ParseDevice(asked);
+  if (asked != "auto" || device.kind != DeviceKind::kCuda) return device;
+  return ParseDevice("cuda:" + std::to_string(place.local_rank));
 }
 
 struct ProcessGroup::Impl {
@@ -227,9 +244,9 @@ void ProcessGroup::Announce(const std::string& order) {
 std::optional<std::string> ProcessGroup::Await(const std::stop_token& stop) {
   return Do("waiting for process 0", [&]() -> std::optional<std::string> {
     const std::string key = "order/" + std::to_string(impl_->orders++);
-    while (!impl_->store->check({key})) {
+    for (milliseconds look = kFirstLook; !impl_->store->check({key}); look = std::min(2 * look, kLaterLook)) {
       if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, Words(place_) + " was stopped");
-      std::this_thread::sleep_for(kLook);
+      std::this_thread::sleep_for(look);
     }
     const std::vector<std::uint8_t> order = impl_->store->get(key);
     if (order == Bytes(kEnd)) {
@@ -245,7 +262,7 @@ void ProcessGroup::Dismiss() {
     impl_->store->set("order/" + std::to_string(impl_->orders++), Bytes(kEnd));
     std::vector<std::string> answers;
     for (int other = 1; other < place_.size; ++other) answers.push_back("gone/" + std::to_string(other));
-    impl_->store->wait(answers, place_.patience);
+    impl_->store->wait(answers, std::min(kGoodbye, place_.patience));
   });
 }
 

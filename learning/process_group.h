@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "cuda/device.h"
 
 namespace at {
 class Tensor;
@@ -23,6 +24,7 @@ struct ProcessPlace {
   int rank = 0;                       // RANK, from 0; 0 leads
   int size = 1;                       // WORLD_SIZE
   int local_rank = 0;                 // LOCAL_RANK, on its machine: the GPU that it takes
+  int local_size = 1;                 // LOCAL_WORLD_SIZE, of the processes on its machine: they share its processor
   std::string address = "127.0.0.1";  // MASTER_ADDR: the machine of rank 0. The default is this machine alone
   int port = 29500;                   // MASTER_PORT
   bool agent = false;                 // TORCHELASTIC_USE_AGENT_STORE: torchrun itself listens there
@@ -35,6 +37,11 @@ struct ProcessPlace {
 // Nothing if RANK and WORLD_SIZE are not set, or for one process. Throws Error(kInvalidArgument) for a variable that is
 // missing or no number.
 std::optional<ProcessPlace> ProcessPlaceFromEnvironment();
+
+// Processor threads of one process: `asked`, or for 0 its share of the cores.
+int ThreadsOf(const ProcessPlace& place, int asked);
+// As ParseDevice, but "auto" takes a GPU of its own for each process of a machine.
+Device DeviceOf(const ProcessPlace& place, const std::string& asked);
 
 // The processes of one hospital that train together, over torch.distributed's c10d: Gloo for numbers in processor
 // memory, NCCL for numbers on GPUs. Every process calls the same functions in the same order. What is exchanged is
@@ -67,10 +74,11 @@ class ProcessGroup {
   // Rank 0 tells the others what to do next; they wait for it as long as rank 0 lives. Nothing: Dismiss was called.
   void Announce(const std::string& order);
   std::optional<std::string> Await(const std::stop_token& stop = {});  // throws kCancelled after `stop`
-  void Dismiss();  // rank 0: all is done; returns when the others know
+  void Dismiss();  // rank 0: all is done; returns when the others know, or throws after ten seconds
 
   // Ends the connections, so that nobody waits for this process.
   void Leave();
+  bool left() const { return impl_ == nullptr; }
 
  private:
   template <class F>

@@ -13,11 +13,21 @@
 #include "core/base/error.h"
 #include "core/base/file_store.h"
 #include "core/base/log.h"
+#include "core/base/stop_on_signal.h"
 #include "core/base/terminal.h"
+#include "learning/work_along.h"
 #include "site-node/node.h"
 
 namespace consilium {
 namespace {
+
+constexpr const char* kOthers = "`consilium-site work-along` with the same --dir";
+
+// Threads and device of one of several processes.
+void Share(SiteSettings& settings, const ProcessPlace& place) {
+  settings.threads = ThreadsOf(place, static_cast<int>(settings.threads));
+  settings.device = ToString(DeviceOf(place, settings.device));
+}
 
 const Secret* Pointer(const std::optional<Secret>& secret) { return secret ? &*secret : nullptr; }
 
@@ -38,16 +48,53 @@ void RunServe(const SiteDirectory& place, const ServeOptions& options) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const Node node(place, settings, Pointer(options.passphrase), SystemClock());
-  WriteFileDurably(place.root() / "panel.address", node.panel_address());
-  if (options.ports_file)
-    WriteFileDurably(*options.ports_file, nlohmann::json{{"panel", node.panel_address()}}.dump() + "\n");
-  std::cout << fmt::format("Site {} of {}. Hub {}. Panel for desktops at {}.\n", settings.site, settings.federation,
-                           settings.hub, node.panel_address())
-            << std::flush;
-  int signal = 0;
-  sigwait(&signals, &signal);
-  LogInfo("stopping", {{"signal", signal}});
+  const std::unique_ptr<ProcessGroup> processes = LeadProcesses("consilium-site serve", kOthers);
+  if (processes) Share(settings, processes->place());
+  {
+    const Node node(place, settings, Pointer(options.passphrase), SystemClock(), processes.get());
+    WriteFileDurably(place.root() / "panel.address", node.panel_address());
+    if (options.ports_file)
+      WriteFileDurably(*options.ports_file, nlohmann::json{{"panel", node.panel_address()}}.dump() + "\n");
+    std::cout << fmt::format("Site {} of {}. Hub {}. Panel for desktops at {}.\n", settings.site, settings.federation,
+                             settings.hub, node.panel_address())
+              << std::flush;
+    int signal = 0;
+    sigwait(&signals, &signal);
+    LogInfo("stopping", {{"signal", signal}});
+  }
+  DismissProcesses(processes.get());
+}
+
+void RunWorkAlong(const SiteDirectory& place, const WorkAlongOptions& options) {
+  const auto where = ProcessPlaceFromEnvironment();
+  if (!where || where->rank == 0) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                "work-along is for the other processes of a site that trains in several",
+                "Start `consilium-site serve` with RANK=0 and WORLD_SIZE=2, and this with RANK=1 and WORLD_SIZE=2.");
+  }
+  SiteSettings settings = ReadSettings(place);
+  if (options.threads) settings.threads = *options.threads;
+  if (options.device) settings.device = *options.device;
+  settings.Validate();
+  Share(settings, *where);
+  const StopOnSignal signal;
+  CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
+  ProcessGroup group(*where);
+  const ComputeOptions compute{ParseDevice(settings.device), static_cast<int>(settings.threads), "auto"};
+  std::cout << fmt::format("Process {} of {} works along.\n", group.rank(), group.size()) << std::flush;
+  try {
+    const std::int64_t trainings = WorkAlong(
+        group, compute,
+        [&](const RunPlan& plan) {
+          const LabelQuery label = LabelQueryOf(settings, plan.Label());
+          return library.Prepared(CaseRole::kTraining, plan.prep, label, signal.token()).samples;
+        },
+        signal.token());
+    std::cout << fmt::format("Process 0 has ended. Took part in {} trainings.\n", trainings);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled || !signal.token().stop_requested()) throw;
+    std::cout << "Stopped.\n";
+  }
 }
 
 namespace {

@@ -26,6 +26,11 @@ struct ServeOptions {
   std::optional<Secret> passphrase;
 };
 
+struct WorkAlongOptions {
+  std::optional<std::int64_t> threads;
+  std::optional<std::string> device;
+};
+
 struct TrainOptions {
   std::filesystem::path plan;
   std::optional<std::filesystem::path> model;      // to start from; none: the plan's first model, as the hub makes it
@@ -72,6 +77,9 @@ void RunLabelAdd(const SiteDirectory& place, const std::string& case_id, const L
 void RunLabelUse(const SiteDirectory& place, const std::string& case_id, std::int64_t version);
 void RunLabelWithdraw(const SiteDirectory& place, const std::string& case_id, std::int64_t version);
 void RunServe(const SiteDirectory& place, const ServeOptions& options);  // returns on SIGTERM or SIGINT
+// One of the other processes of a site that trains in several: takes part in what `serve` or `train` in process 0
+// trains.
+void RunWorkAlong(const SiteDirectory& place, const WorkAlongOptions& options);
 void RunTrain(const SiteDirectory& place, const TrainOptions& options);
 void RunPredict(const SiteDirectory& place, const PredictCommandOptions& options);
 void RunReaderAdd(const SiteDirectory& place, const std::string& name, const std::filesystem::path& out,

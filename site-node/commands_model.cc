@@ -20,6 +20,7 @@
 #include "imaging/dicom/seg_writer.h"
 #include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/nifti.h"
+#include "learning/work_along.h"
 #include "site-node/commands.h"
 #include "site-node/node.h"
 #include "site-node/outbox/outbox.h"
@@ -153,7 +154,13 @@ nlohmann::json ToJson(const CaseRecord& record, const PredictionView& prediction
 }  // namespace
 
 void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
-  const SiteSettings settings = ReadSettings(place);
+  SiteSettings settings = ReadSettings(place);
+  const std::unique_ptr<ProcessGroup> processes =
+      LeadProcesses("consilium-site train", "`consilium-site work-along` with the same --dir");
+  if (processes) {
+    settings.threads = ThreadsOf(processes->place(), static_cast<int>(settings.threads));
+    settings.device = ToString(DeviceOf(processes->place(), settings.device));
+  }
   CaseLibrary library(place.root(), LibraryOptionsOf(settings), ParseDevice(settings.device), SystemClock());
   RunPlan plan = ReadRunPlan(options.plan);
   if (options.steps) plan.train.steps = *options.steps;
@@ -173,12 +180,14 @@ void RunTrain(const SiteDirectory& place, const TrainOptions& options) {
   line.Update(0, "preparing patients");
   const PreparedCases training = library.Prepared(CaseRole::kTraining, plan.prep, label);
   const PreparedCases validation = library.Prepared(CaseRole::kValidation, plan.prep, label);
-  LocalRound round(place.root() / "momentum-offline", ParseDevice(settings.device), static_cast<int>(settings.threads));
+  LocalRound round(place.root() / "momentum-offline", ParseDevice(settings.device), static_cast<int>(settings.threads),
+                   processes.get());
   const ModelUpdate update = round.Run(
       {id, plan, model, training.samples, training.patients, validation.samples}, {},
       [&](LocalStage stage, double fraction) {
         line.Update(fraction, stage == LocalStage::kTraining ? "training" : "measuring the model it starts from");
       });
+  DismissProcesses(processes.get());
   line.Finish(fmt::format("{} steps, mean loss {:.4f}, {:.0f} s", update.metrics.steps, update.metrics.loss,
                           update.metrics.seconds));
   WriteFileDurably(options.update, SerializeUpdate(update));

@@ -178,6 +178,19 @@ void AddServe(CLI::App& app, Arguments& a) {
   });
 }
 
+void AddWorkAlong(CLI::App& app, Arguments& a) {
+  CLI::App* along = Command(app, a, "work-along",
+                            "one more process (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) that trains with `serve`");
+  const CLI::Option* threads = along->add_option("--threads", a.threads, "processor threads; 0: its share");
+  const CLI::Option* device = along->add_option("--device", a.device, "auto, cpu or cuda:N");
+  along->callback([&a, threads, device] {
+    a.command = [&a, threads, device](const SiteDirectory& place) {
+      consilium::RunWorkAlong(place, {Optional(threads, a.threads), Optional(device, a.device)});
+      return 0;
+    };
+  });
+}
+
 void AddTrain(CLI::App& app, Arguments& a) {
   CLI::App* train = Command(app, a, "train", "one local update, offline; nothing is sent");
   train->add_option("--plan", a.plan, "run plan (TOML)")->required();
@@ -348,6 +361,7 @@ int main(int argc, char** argv) {
   AddLibrary(app, arguments);
   AddLabel(app, arguments);
   AddServe(app, arguments);
+  AddWorkAlong(app, arguments);
   AddTrain(app, arguments);
   AddPredict(app, arguments);
   AddReader(app, arguments);

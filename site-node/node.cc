@@ -77,7 +77,8 @@ std::optional<EvaluateOrder> LeftToTune(const SiteDirectory& place) {
 
 }  // namespace
 
-Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secret* passphrase, Clock& clock)
+Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secret* passphrase, Clock& clock,
+           ProcessGroup* processes)
     : place_(place),
       settings_(settings),
       clock_(clock),
@@ -85,7 +86,7 @@ Node::Node(const SiteDirectory& place, const SiteSettings& settings, const Secre
       library_(place.root(), LibraryOptionsOf(settings), device_, clock),
       guard_(place.root(), {settings.max_update_norm, settings.min_patients}, clock),
       shelf_(place.models()),
-      local_round_(place.root() / "momentum", device_, static_cast<int>(settings.threads)),
+      local_round_(place.root() / "momentum", device_, static_cast<int>(settings.threads), processes),
       predictions_(place.root(), PredictionQuotaOf(settings)),
       readers_(place.readers(), passphrase, clock),
       last_order_(clock.Monotonic()) {

@@ -50,7 +50,9 @@ PredictionQuota PredictionQuotaOf(const SiteSettings& settings);
 class Node final : private HubListener, private PanelData {
  public:
   // Throws Error when something is missing, in use or wrong. `passphrase` may be null.
-  Node(const SiteDirectory& place, const SiteSettings& settings, const Secret* passphrase, Clock& clock);
+  // `processes` train along (LocalRound); null: none.
+  Node(const SiteDirectory& place, const SiteSettings& settings, const Secret* passphrase, Clock& clock,
+       ProcessGroup* processes = nullptr);
   ~Node() override;
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

@@ -15,6 +15,7 @@
 #include "imaging/findings/find_lesions.h"
 #include "learning/evaluate.h"
 #include "learning/predictor.h"
+#include "learning/work_along.h"
 
 namespace consilium {
 
@@ -36,8 +37,8 @@ void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan) {
   }
 }
 
-LocalRound::LocalRound(std::filesystem::path dir, Device device, int threads)
-    : dir_(std::move(dir)), own_(dir_ / "own"), device_(device), threads_(threads) {}
+LocalRound::LocalRound(std::filesystem::path dir, Device device, int threads, ProcessGroup* processes)
+    : dir_(std::move(dir)), own_(dir_ / "own"), device_(device), threads_(threads), processes_(processes) {}
 
 ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const LocalProgress& progress) {
   const auto began = std::chrono::steady_clock::now();
@@ -68,15 +69,7 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
     }
   }
 
-  Trainer trainer(plan.network, plan.prep, compute);
-  TrainPosition position;
-  position.first_step = (task.id.round.value() - 1) * plan.train.steps;
-  position.total_steps = plan.TotalSteps();
-  position.seed = SiteSeed(plan, task.id.site);
-  TrainOutcome outcome = trainer.Train(
-      start, MomentumBefore(task.id, start), task.training, plan.train, position, stop, [&](const TrainProgress& at) {
-        if (progress) progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
-      });
+  const TrainOutcome outcome = Train(task, start, compute, stop, progress);
   KeepMomentum(task.id, outcome.optimizer);
 
   update.delta = Difference(outcome.parameters, start);
@@ -96,6 +89,32 @@ ModelUpdate LocalRound::Run(const LocalTask& task, std::stop_token stop, const L
                       {"device", outcome.device},
                       {"threads", outcome.threads}});
   return update;
+}
+
+TrainOutcome LocalRound::Train(const LocalTask& task, const Parameters& start, const ComputeOptions& compute,
+                               const std::stop_token& stop, const LocalProgress& progress) {
+  const RunPlan& plan = task.plan;
+  TrainPosition position;
+  position.first_step = (task.id.round.value() - 1) * plan.train.steps;
+  position.total_steps = plan.TotalSteps();
+  position.seed = SiteSeed(plan, task.id.site);
+  const OptimizerState before = MomentumBefore(task.id, start);
+  const auto train = [&](ProcessGroup* processes) {
+    Trainer trainer(plan.network, plan.prep, compute, processes);
+    if (processes != nullptr) AnnounceTraining(*processes, plan, position);
+    return trainer.Train(start, before, task.training, plan.train, position, stop, [&](const TrainProgress& at) {
+      if (progress) progress(LocalStage::kTraining, static_cast<double>(at.step) / static_cast<double>(at.steps));
+    });
+  };
+  if (processes_ != nullptr && !processes_->left()) {
+    try {
+      return train(processes_);
+    } catch (const Error& error) {
+      if (!processes_->left()) throw;
+      LogWarning("training goes on without the other processes", {{"reason", error.what()}});
+    }
+  }
+  return train(nullptr);
 }
 
 std::filesystem::path LocalRound::MomentumFile(const RunId& run, std::int64_t round) const {

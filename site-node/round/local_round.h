@@ -43,8 +43,9 @@ void RequireModelFitsPlan(const GlobalModel& model, const RunPlan& plan);
 // on disk too, so that a restarted site goes on as if nothing had happened. One thread at a time.
 class LocalRound {
  public:
-  // Keeps its files in `dir`.
-  LocalRound(std::filesystem::path dir, Device device, int threads);
+  // Keeps its files in `dir`. With `processes`, which it leads and which must outlive it, it trains together with them;
+  // when one of them fails, the log says so and it trains alone from then on: the update is the same.
+  LocalRound(std::filesystem::path dir, Device device, int threads, ProcessGroup* processes = nullptr);
 
   const OwnArrays& own() const { return own_; }
 
@@ -52,6 +53,8 @@ class LocalRound {
   ModelUpdate Run(const LocalTask& task, std::stop_token stop, const LocalProgress& progress = {});
 
  private:
+  TrainOutcome Train(const LocalTask& task, const Parameters& start, const ComputeOptions& compute,
+                     const std::stop_token& stop, const LocalProgress& progress);
   OptimizerState MomentumBefore(const SubmissionId& id, const Parameters& layout) const;
   void KeepMomentum(const SubmissionId& id, const OptimizerState& optimizer) const;
   std::filesystem::path MomentumFile(const RunId& run, std::int64_t round) const;
@@ -60,6 +63,7 @@ class LocalRound {
   const OwnArrays own_;
   const Device device_;
   const int threads_;
+  ProcessGroup* const processes_;
 };
 
 }  // namespace consilium

@@ -4,12 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/file_store.h"
@@ -17,6 +16,7 @@
 #include "learning/rendezvous.h"
 #include "learning/trainer.h"
 #include "tests/learning/process_trainings.h"
+#include "tests/support/free_port.h"
 #include "tests/support/temporary_folder.h"
 #include "tools/demo/process.h"
 
@@ -27,21 +27,6 @@ using std::chrono::steady_clock;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-int PortOf(int fd) {
-  sockaddr_in own{};
-  socklen_t size = sizeof own;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size);
-  EXPECT_EQ(ntohl(own.sin_addr.s_addr), INADDR_LOOPBACK);
-  return ntohs(own.sin_port);
-}
-
-int FreePort() {
-  const int fd = ListenAt("127.0.0.1", 0);
-  const int port = PortOf(fd);
-  close(fd);
-  return port;
-}
 
 std::string Text(const std::filesystem::path& file) {
   const std::vector<std::byte> bytes = ReadFile(file);
@@ -260,6 +245,10 @@ TEST(ProcessPlace, FollowsTorchrunsVariables) {
     EXPECT_EQ(place->address, "127.0.0.1");
     EXPECT_EQ(place->port, 29500);
     EXPECT_FALSE(place->agent);
+    EXPECT_EQ(place->local_size, 2) << "all on this machine";
+    EXPECT_EQ(ThreadsOf(*place, 3), 3);
+    EXPECT_EQ(ThreadsOf(*place, 0), std::max(1U, std::thread::hardware_concurrency() / 2));
+    EXPECT_EQ(DeviceOf(*place, "cpu"), Device());
   }
   const Variables all({{"RANK", "3"},
                        {"WORLD_SIZE", "4"},
@@ -273,6 +262,7 @@ TEST(ProcessPlace, FollowsTorchrunsVariables) {
   EXPECT_EQ(place->rank, 3);
   EXPECT_EQ(place->size, 4);
   EXPECT_EQ(place->local_rank, 1);
+  EXPECT_EQ(place->local_size, 1) << "of another machine nothing is known";
   EXPECT_EQ(place->address, "node-a");
   EXPECT_EQ(place->port, 1234);
   EXPECT_TRUE(place->agent);

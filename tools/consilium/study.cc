@@ -25,6 +25,7 @@
 #include "core/round/run_plan.h"
 #include "imaging/phantom/phantom.h"
 #include "imaging/phantom/style.h"
+#include "learning/work_along.h"
 #include "tools/consilium/commands.h"
 #include "tools/demo/options.h"
 #include "tools/study/baselines.h"
@@ -83,12 +84,19 @@ struct StudyOptions {
     }
     Require(rest == ",", "--arms takes pooled, federated and local with commas between them, not " + arms);
   }
+
+  // RANK and WORLD_SIZE are set. The others have the same options, and write nothing.
+  void ValidateForProcesses() const {
+    Require(arms == "pooled", "in several processes a study trains the pooled arm only", "Give --arms pooled.");
+    Require(!data.empty(), "in several processes a study takes patients that are there, no phantoms to be made",
+            "Make them first with `consilium phantom`, and give --data DIR.");
+  }
 };
 
 class Study {
  public:
-  Study(const StudyOptions& options, std::stop_token stop)
-      : options_(options), stop_(std::move(stop)), plan_(ReadRunPlan(options.plan)) {
+  Study(const StudyOptions& options, ProcessGroup* processes, std::stop_token stop)
+      : options_(options), processes_(processes), stop_(std::move(stop)), plan_(ReadRunPlan(options.plan)) {
     if (options_.seed != 0) plan_.seed = options_.seed;
     if (!options_.rule.empty()) plan_.aggregation.rule = options_.rule;
     RequireKnownRule(plan_);
@@ -97,17 +105,19 @@ class Study {
             "target_dice, patience, predict.components and personal.steps of the plan are decided by validation "
             "patients, and there are none",
             "Give --validation 1 or more, or set the first two and the last to 0 and components to \"all\".");
-    if (options_.threads == 0) options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    options_.threads = ThreadsOf(processes_ == nullptr ? ProcessPlace() : processes_->place(), options_.threads);
   }
 
   void Run() {
     const auto begun = std::chrono::steady_clock::now();
     LoadAll();
+    if (processes_ != nullptr && !processes_->leads()) return WorksAlong();
     folder_ = std::make_unique<StudyFolder>(options_.out, StudyIdentity(plan_, cohorts_));
     WriteFileDurably(options_.out / "plan.toml", ToToml(plan_));
     Baselines();
     const Parameters first = InitialParameters(plan_.network, static_cast<std::uint64_t>(plan_.seed));
     if (options_.Has("pooled")) Pooled(first);
+    DismissProcesses(processes_);
     if (options_.Has("federated")) Federated();
     if (options_.Has("local")) Local(first);
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -115,6 +125,13 @@ class Study {
   }
 
  private:
+  void WorksAlong() {
+    const std::vector<Sample> samples = PooledSamples(cohorts_);
+    WorkAlong(
+        *processes_, {Device{}, options_.threads, plan_.train.precision}, [&](const RunPlan&) { return samples; },
+        stop_);
+  }
+
   void LoadAll() {
     CohortOptions of;
     of.prep = plan_.prep;
@@ -307,6 +324,7 @@ class Study {
       TrainOptions options;
       options.compute = {Device{}, options_.threads, plan_.train.precision};
       options.keep = UnderWay() / "pooled.safetensors";
+      options.processes = processes_;
       const LocalModel model = TrainPooled(
           plan_, first, cohorts_, options,
           [&](double share, double loss) {
@@ -422,6 +440,7 @@ class Study {
   }
 
   StudyOptions options_;
+  ProcessGroup* processes_;  // of one training, or null
   std::stop_token stop_;
   RunPlan plan_;
   std::vector<Cohort> cohorts_, scored_;
@@ -487,8 +506,11 @@ void AddStudy(CLI::App& app) {
     options->Validate();
     SetLogLevel(LogLevel::kWarning);  // the progress line tells what the site's log would
     const StopOnSignal signal;
+    const auto place = ProcessPlaceFromEnvironment();
+    if (place) options->ValidateForProcesses();
+    const auto processes = place ? std::make_unique<ProcessGroup>(*place) : nullptr;
     try {
-      Study(*options, signal.token()).Run();
+      Study(*options, processes.get(), signal.token()).Run();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kCancelled) throw;
       throw Error(ErrorCode::kCancelled, "the study was stopped",

@@ -19,6 +19,7 @@
 #include "imaging/findings/segmentation_metrics.h"
 #include "imaging/prepare/preparer.h"
 #include "learning/trainer.h"
+#include "learning/work_along.h"
 #include "tools/study/training_state.h"
 
 namespace consilium {
@@ -74,13 +75,16 @@ LocalModel TrainInStretches(const RunPlan& plan, const Parameters& first, std::s
   TrainPlan train = plan.train;
   train.steps = model.steps / plan.rounds;
   train.proximal = 0;
-  Trainer trainer(plan.network, plan.prep, options.compute);
+  RunPlan stretch = plan;
+  stretch.train = train;
+  Trainer trainer(plan.network, plan.prep, options.compute, options.processes);
   const std::string training = model.site + ", " + std::to_string(model.steps) + " steps of " + DigestOf(plan).Hex();
   std::optional<TrainingState> kept;
   if (!options.keep.empty()) kept = FindTraining(training, options.keep);
   TrainingState state = kept ? std::move(*kept) : TrainingState{training, first, {}, 0, 0, {}};
   while (state.steps < model.steps) {
     const TrainPosition position{state.steps, model.steps, SiteSeed(plan, SiteId(model.site))};
+    if (options.processes != nullptr) AnnounceTraining(*options.processes, stretch, position);
     TrainOutcome outcome =
         trainer.Train(state.parameters, state.optimizer, samples, train, position, stop, [&](const TrainProgress& at) {
           if (progress) {
@@ -116,13 +120,18 @@ LocalModel TrainAlone(const RunPlan& plan, const Parameters& first, const Cohort
   return model;
 }
 
-LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
-                       const TrainOptions& options, const std::function<void(double, double)>& progress,
-                       std::stop_token stop) {
+std::vector<Sample> PooledSamples(std::span<const Cohort> cohorts) {
   std::vector<Sample> samples;
   for (const Cohort& cohort : cohorts) {
     for (const StudyPatient& patient : cohort.training) samples.push_back(patient.sample);
   }
+  return samples;
+}
+
+LocalModel TrainPooled(const RunPlan& plan, const Parameters& first, std::span<const Cohort> cohorts,
+                       const TrainOptions& options, const std::function<void(double, double)>& progress,
+                       std::stop_token stop) {
+  const std::vector<Sample> samples = PooledSamples(cohorts);
   LocalModel model;
   model.site = "pooled";
   model.steps = plan.TotalSteps() * static_cast<std::int64_t>(cohorts.size());

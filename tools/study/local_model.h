@@ -15,6 +15,7 @@
 #include "core/round/run_plan.h"
 #include "learning/compute.h"
 #include "learning/predictor.h"
+#include "learning/process_group.h"
 #include "tools/study/cohort.h"
 
 namespace consilium {
@@ -36,7 +37,11 @@ struct LocalModel {
 struct TrainOptions {
   ComputeOptions compute;
   std::filesystem::path keep = {};
+  ProcessGroup* processes = nullptr;  // that train along (WorkAlong, with PooledSamples), or null
 };
+
+// All hospitals' training patients.
+std::vector<Sample> PooledSamples(std::span<const Cohort> cohorts);
 
 // One training on all hospitals' patients together, as if they could be pooled: the federation's total of steps, on
 // `options.compute.threads` threads. `progress` is called with the share done and the mean loss of its present stretch.
